@@ -1,0 +1,38 @@
+"""The exceptions that the library raises on purpose.
+
+::
+
+    DtmfError
+    ├── InvalidToneError       (ValueError)  a key, a tone name, an event code or a dial string
+    ├── InvalidSettingError    (ValueError)  a timing, a level, a rate, a profile
+    ├── InvalidSignalError     (ValueError)  an array that is not audio: its type, shape or values
+    ├── InvalidRequestError    (ValueError)  a request body that is not a sendDtmfTones request
+    └── AudioFileError         (OSError)     a file or pipe that cannot be read or written as audio
+
+Each message names the problem, the place and the remedy, and shows both what was found and what was
+wanted. Arguments are checked once, where they enter; nothing further in checks them again.
+"""
+
+
+class DtmfError(Exception):
+    """Root of the family: catches everything that the library refuses."""
+
+
+class InvalidToneError(DtmfError, ValueError):
+    """A key, tone name, event code or dial string that names no tone."""
+
+
+class InvalidSettingError(DtmfError, ValueError):
+    """A setting outside its range, or settings that contradict each other."""
+
+
+class InvalidSignalError(DtmfError, ValueError):
+    """An array that is not audio: its dtype, its shape or a sample that is not finite."""
+
+
+class InvalidRequestError(DtmfError, ValueError):
+    """A JSON body that is not a valid ``sendDtmfTones`` request."""
+
+
+class AudioFileError(DtmfError, OSError):
+    """An audio file or pipe that cannot be opened, read, understood or written."""

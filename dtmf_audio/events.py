@@ -1,0 +1,136 @@
+"""What a decoder tells: frozen results, each with its place in the stream.
+
+``start`` and ``stop`` are sample indices from the start of the stream, at the stream's own rate, half-open:
+the tone is ``signal[start:stop]``. Seconds and milliseconds are derived. Levels are of each tone on its own,
+in dBm0 (``units`` says how dBm0 is referred to full scale); twist is high group minus low group.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dtmf_audio.tones import Tone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToneStarted:
+    """A tone is on: told while it still sounds, before its end and its full measurements are known.
+
+    Attributes
+    ----------
+    tone : Tone
+    start : int
+        Sample index, a first estimate; the finished :class:`DetectedTone` may differ by a few milliseconds.
+    heard_until : int
+        Sample index up to which the decoder had listened when it decided; less ``start``, the latency.
+    samplerate : int
+        Hz.
+    channel : int
+    """
+
+    tone: Tone
+    start: int
+    heard_until: int
+    samplerate: int
+    channel: int
+
+    @property
+    def start_s(self) -> float:
+        """Start in seconds."""
+        return self.start / self.samplerate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectedTone:
+    """A finished tone: one press of a key, measured.
+
+    Attributes
+    ----------
+    tone : Tone
+    start, stop : int
+        Sample indices, half-open, where the tone's envelope passes half of its height.
+    samplerate : int
+        Hz.
+    channel : int
+    low_level_dbm0, high_level_dbm0 : float
+        Level of the low-group and of the high-group tone.
+    low_offset_pct, high_offset_pct : float
+        Frequency relative to nominal, in percent; positive is sharp.
+    snr_db : float
+        Power of the pair over the power of everything else from 0 to 4 kHz (or to half the rate), in dB.
+    """
+
+    tone: Tone
+    start: int
+    stop: int
+    samplerate: int
+    channel: int
+    low_level_dbm0: float
+    high_level_dbm0: float
+    low_offset_pct: float
+    high_offset_pct: float
+    snr_db: float
+
+    @property
+    def start_s(self) -> float:
+        """Start in seconds."""
+        return self.start / self.samplerate
+
+    @property
+    def stop_s(self) -> float:
+        """Stop in seconds."""
+        return self.stop / self.samplerate
+
+    @property
+    def duration_ms(self) -> float:
+        """Length in milliseconds."""
+        return 1000.0 * (self.stop - self.start) / self.samplerate
+
+    @property
+    def twist_db(self) -> float:
+        """Level of the high group minus that of the low group, in dB."""
+        return self.high_level_dbm0 - self.low_level_dbm0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """A candidate that was refused, and by which limit.
+
+    A stream also tells it for a tone that it had announced and that then turned out to be none.
+
+    Attributes
+    ----------
+    tone : Tone
+        The pair that was strongest.
+    start, stop : int
+        Sample indices, half-open.
+    samplerate : int
+        Hz.
+    channel : int
+    limit : str
+        Name of the limit that refused it, as in :class:`~dtmf_audio.profiles.Profile`.
+    measured, wanted : float
+        What was measured, and the bound it missed, both in ``unit``.
+    unit : str
+        Unit of both: ``"ms"``, ``"dB"``, ``"dBm0"``, ``"%"`` or ``""``.
+    """
+
+    tone: Tone
+    start: int
+    stop: int
+    samplerate: int
+    channel: int
+    limit: str
+    measured: float
+    wanted: float
+    unit: str
+
+    @property
+    def start_s(self) -> float:
+        """Start in seconds."""
+        return self.start / self.samplerate
+
+    @property
+    def stop_s(self) -> float:
+        """Stop in seconds."""
+        return self.stop / self.samplerate

@@ -110,6 +110,23 @@ def to_float(samples: npt.NDArray[Any], dtype: type[np.floating[Any]], *, offset
     return scaled
 
 
+def to_pcm16(samples: Samples) -> npt.NDArray[np.int16]:
+    """Return samples as 16-bit integers: ``rint(32768 x)``, +1.0 itself becoming 32767.
+
+    Raises
+    ------
+    InvalidSignalError
+        A sample lies outside full scale or is NaN: it would wrap around, or clip in silence.
+    """
+    outside = ~(np.abs(samples) <= 1.0)
+    if outside.any():
+        index = int(np.argmax(outside.ravel()))
+        raise InvalidSignalError(
+            f"sample {index} is {samples.ravel()[index]}; 16-bit audio holds -1.0 to 1.0: lower the level"
+        )
+    return np.minimum(np.rint(samples * 2.0**15), 2.0**15 - 1).astype(np.int16)
+
+
 def _check_floats(samples: npt.NDArray[Any], offset: int) -> None:
     """Refuse floats that are not samples; a NaN spreads to minimum and maximum, so two passes find all."""
     low, high = samples.min(), samples.max()

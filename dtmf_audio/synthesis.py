@@ -1,0 +1,411 @@
+"""Tones to samples: when each tone sounds, how loud, at which frequencies and with which edges.
+
+Conventions
+-----------
+- Time runs in whole nanoseconds from the start, and every edge is the sample nearest to its time, in integer
+  arithmetic. So an edge is never more than half a sample from where it was asked to be, however long the
+  sequence: there is no drift at any rate.
+- A tone fills ``samples[start:stop]``, its ramps included. The ramps are halves of a raised cosine (Hann).
+- ``delay_ms`` is the silence from the end of one tone to the start of the next: Graph's
+  ``delayBetweenTonesMs``. How long a tone lasts is nowhere in Graph's documentation; 100 ms is ours.
+- ``level_dbm0`` is the level of the low-group tone; the high-group tone is ``twist_db`` louder. The defaults,
+  -10 and -8 dBm0, lie within every sender's range that the library knows: ETSI, BT, AS/CA S002 and NEC ask
+  for a high group 1 to 4 dB louder (0 to 4 in Australia), and 100 ms on, 100 ms off satisfies all receivers.
+- Both tones of a pair start as sines at phase 0, or at phases drawn from ``rng``. Nothing else is random, and
+  equal arguments give equal samples bit for bit on one machine.
+
+Equal presses are computed once and copied, since ten thousand tones are seldom more than sixteen kinds.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from dtmf_audio.errors import InvalidSettingError, InvalidSignalError, InvalidToneError
+from dtmf_audio.signals import Samples, check_samplerate, to_pcm16
+from dtmf_audio.tones import Pause, Tone, parse_keys
+from dtmf_audio.units import (
+    amplitude_from_dbm0,
+    amplitude_ratio_from_db,
+    dbm0_from_amplitude,
+    ns_from_ms,
+    samples_from_ns,
+)
+
+DEFAULT_ON_MS = 100.0  # chosen: accepted by every receiver in the field
+DEFAULT_DELAY_MS = 100.0  # chosen: likewise
+DEFAULT_LEVEL_DBM0 = -10.0  # chosen: low group; see above
+DEFAULT_TWIST_DB = 2.0  # chosen: as AS/CA S002:2010 clause 5.5.1.9 has it at zero line
+DEFAULT_RAMP_MS = 2.0  # chosen: 10-90 % in 1.2 ms
+MAX_RAMP_MS = 5.0  # AS/CA S002:2010 clause 5.5.1.9 allows 5 ms for 10-90 %; a Hann ramp of 5 ms takes 3
+MAX_OFFSET_PCT = 10.0  # beyond it a tone is nearer to its neighbour in the group
+MAX_TWIST_DB = 40.0
+MIN_LEVEL_DBM0 = -90.0  # one step of 16-bit PCM
+LOUDEST_PEAK = 1.0 - 2.0**-15  # the largest 16-bit sample
+MAX_SAMPLES = 2**28  # 2 GiB of float64: 9 hours at 8 kHz
+
+FRAME_SAMPLERATE = 16_000  # app-hosted media: Pcm16K, mono
+FRAME_SAMPLES = 320  # 20 ms
+FRAME_TICKS = 200_000  # 20 ms in units of 100 ns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Press:
+    """One press of a key, with what differs from the rest of its sequence; ``None`` means "as the rest".
+
+    Attributes
+    ----------
+    tone : Tone
+    on_ms : float
+        Length of the tone.
+    delay_ms : float
+        Silence after it.
+    level_dbm0 : float
+        Level of the low-group tone.
+    twist_db : float
+        Level of the high-group tone less that of the low-group tone.
+    low_offset_pct, high_offset_pct : float
+        Frequency relative to nominal, in percent.
+    """
+
+    tone: Tone
+    on_ms: float | None = None
+    delay_ms: float | None = None
+    level_dbm0: float | None = None
+    twist_db: float | None = None
+    low_offset_pct: float | None = None
+    high_offset_pct: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedTone:
+    """Where a tone lies in a rendering: ``samples[start:stop]``."""
+
+    tone: Tone
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rendering:
+    """Audio, and the truth about it.
+
+    Attributes
+    ----------
+    samples : float64, shape (n,)
+        Full scale 1.0.
+    samplerate : int
+        Hz.
+    tones : tuple of RenderedTone
+        Every tone that sounds, in order.
+    """
+
+    samples: Samples
+    samplerate: int
+    tones: tuple[RenderedTone, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioFrame:
+    """One buffer of the app-hosted media platform: 20 ms of 16 kHz, 16-bit little-endian mono.
+
+    Attributes
+    ----------
+    data : bytes
+        640 bytes, 320 samples.
+    timestamp : int
+        Start of the frame in units of 100 ns.
+    """
+
+    data: bytes
+    timestamp: int
+
+
+def render(
+    tones: str | Iterable[Tone | Press | Pause | str],
+    samplerate: int,
+    *,
+    on_ms: float = DEFAULT_ON_MS,
+    delay_ms: float = DEFAULT_DELAY_MS,
+    level_dbm0: float = DEFAULT_LEVEL_DBM0,
+    twist_db: float = DEFAULT_TWIST_DB,
+    low_offset_pct: float = 0.0,
+    high_offset_pct: float = 0.0,
+    ramp_ms: float = DEFAULT_RAMP_MS,
+    lead_ms: float = 0.0,
+    tail_ms: float = 0.0,
+    flash_ms: float | None = None,
+    rng: np.random.Generator | None = None,
+) -> Rendering:
+    """Render tones to samples.
+
+    Parameters
+    ----------
+    tones : str or iterable of Tone, Press, Pause or str
+        A dial string (:func:`~dtmf_audio.tones.parse_keys`), or a sequence; a ``str`` in a sequence is a Graph
+        name, such as a member of the ``Tone`` enum of Microsoft's Python SDK. A pause adds to the silence
+        between the tones around it.
+    samplerate : int
+        Hz, 4000 to 192000.
+    on_ms, delay_ms : float
+        Length of each tone; silence from the end of one to the start of the next.
+    level_dbm0, twist_db : float
+        Level of the low-group tone, and how much louder the high-group tone is.
+    low_offset_pct, high_offset_pct : float
+        Frequency of each group relative to nominal, in percent.
+    ramp_ms : float
+        Length of the rise and of the fall, 0 to 5, inside the tone.
+    lead_ms, tail_ms : float
+        Silence before the first and after the last tone.
+    flash_ms : float, optional
+        Length of the silent gap that stands for a flash; without it, a flash is refused. Since it makes no
+        sound, it is not in the truth.
+    rng : numpy.random.Generator, optional
+        Draws the phase of each tone; without it every tone starts at phase 0.
+
+    Returns
+    -------
+    Rendering
+
+    Raises
+    ------
+    InvalidToneError
+        No tones, an unknown tone, or a flash without ``flash_ms``.
+    InvalidSettingError
+        A setting outside its range; a level that would clip (the message has the highest that fits); the same
+        tone twice with no silence between, which would sound as one press.
+    """
+    rate = check_samplerate(samplerate)
+    defaults = Press(
+        tone=Tone.TONE0,
+        on_ms=on_ms,
+        delay_ms=delay_ms,
+        level_dbm0=level_dbm0,
+        twist_db=twist_db,
+        low_offset_pct=low_offset_pct,
+        high_offset_pct=high_offset_pct,
+    )
+    _check_range("ramp_ms", ramp_ms, 0.0, MAX_RAMP_MS)
+    _check_range("lead_ms", lead_ms, 0.0, math.inf)
+    _check_range("tail_ms", tail_ms, 0.0, math.inf)
+    sounds, length_ns = _lay_out(_elements(tones), defaults, lead_ms=lead_ms, tail_ms=tail_ms, flash_ms=flash_ms)
+
+    n_samples = samples_from_ns(length_ns, rate)
+    if n_samples > MAX_SAMPLES:
+        raise InvalidSettingError(
+            f"the rendering would last {length_ns / 1e9:.0f} s, {n_samples} samples at {rate} Hz; at most "
+            f"{MAX_SAMPLES} are rendered at once: render it in parts, or shorten the delays"
+        )
+    rendered = tuple(
+        RenderedTone(
+            tone=sound.press.tone,
+            start=samples_from_ns(sound.start_ns, rate),
+            stop=samples_from_ns(sound.stop_ns, rate),
+        )
+        for sound in sounds
+    )
+    _check_edges(sounds, rendered, rate, ramp_ms)
+
+    samples = np.zeros(n_samples)
+    ramp = _ramp(round(ramp_ms * rate / 1000.0))
+    waves: dict[tuple[Press, int], Samples] = {}
+    for sound, place in zip(sounds, rendered, strict=True):
+        n_on = place.stop - place.start
+        if rng is not None:
+            wave = _wave(sound.press, n_on, rate, ramp, rng.uniform(0.0, 2 * math.pi, 2))
+        else:
+            kind = (sound.press, n_on)
+            if kind not in waves:
+                waves[kind] = _wave(sound.press, n_on, rate, ramp, np.zeros(2))
+            wave = waves[kind]
+        samples[place.start : place.stop] = wave
+    return Rendering(samples=samples, samplerate=rate, tones=rendered)
+
+
+def highest_level_dbm0(twist_db: float) -> float:
+    """Highest low-group level in dBm0, to 0.01 dB, at which a pair of this twist cannot clip."""
+    highest = dbm0_from_amplitude(LOUDEST_PEAK / (1.0 + amplitude_ratio_from_db(twist_db)))
+    return math.floor(100.0 * highest) / 100.0
+
+
+def frames(samples: Samples, samplerate: int, *, timestamp: int = 0) -> Iterator[AudioFrame]:
+    """Cut samples into the buffers of the app-hosted media platform.
+
+    Parameters
+    ----------
+    samples : float64, shape (n,)
+        Full scale 1.0.
+    samplerate : int
+        Must be 16000, the rate of the platform's ``Pcm16K``; audio at another rate is refused, not resampled.
+    timestamp : int
+        Of the first frame, in units of 100 ns; each following frame is 200,000 later.
+
+    Yields
+    ------
+    AudioFrame
+        320 samples, 640 bytes each; the last one is filled up with silence.
+
+    Raises
+    ------
+    InvalidSettingError
+        The rate is not 16000.
+    InvalidSignalError
+        Not one channel, or a sample lies outside full scale.
+    """
+    if samplerate != FRAME_SAMPLERATE:
+        raise InvalidSettingError(
+            f"sample rate is {samplerate!r}; the media platform takes {FRAME_SAMPLERATE} Hz: "
+            f"render at {FRAME_SAMPLERATE}"
+        )
+    if samples.ndim != 1:
+        raise InvalidSignalError(
+            f"samples of shape {samples.shape} were given; a frame holds one channel, (n,): give one channel"
+        )
+    pcm = to_pcm16(samples).astype("<i2")
+    return _frames(pcm, timestamp)
+
+
+def _frames(pcm: npt.NDArray[np.int16], timestamp: int) -> Iterator[AudioFrame]:
+    """Cut; apart from :func:`frames`, so that bad arguments are refused at the call."""
+    for index, start in enumerate(range(0, len(pcm), FRAME_SAMPLES)):
+        data = pcm[start : start + FRAME_SAMPLES].tobytes()
+        yield AudioFrame(data=data.ljust(2 * FRAME_SAMPLES, b"\0"), timestamp=timestamp + index * FRAME_TICKS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """A press with every setting filled in, and its time."""
+
+    press: Press
+    start_ns: int
+    stop_ns: int
+
+
+def _elements(tones: str | Iterable[Tone | Press | Pause | str]) -> list[Press | Pause]:
+    """Read what the caller gave as presses and pauses."""
+    sequence: Iterable[Tone | Press | Pause | str]
+    if isinstance(tones, Tone):
+        sequence = [tones]
+    elif isinstance(tones, str):
+        sequence = parse_keys(tones)
+    else:
+        sequence = tones
+    elements: list[Press | Pause] = []
+    for element in sequence:
+        if isinstance(element, Press | Pause):
+            elements.append(element)
+        else:
+            elements.append(Press(tone=Tone.from_name(element)))
+    if not any(isinstance(element, Press) for element in elements):
+        raise InvalidToneError("there are no tones to render; give at least one")
+    return elements
+
+
+def _lay_out(
+    elements: list[Press | Pause], defaults: Press, *, lead_ms: float, tail_ms: float, flash_ms: float | None
+) -> tuple[list[_Sound], int]:
+    """Give every press its settings and its time, and the whole its length, in nanoseconds."""
+    sounds: list[_Sound] = []
+    filled_in: dict[Press, Press] = {}
+    now_ns = ns_from_ms(lead_ms)
+    silence_ns = 0  # owed after the last press, paid when the next one comes
+    for element in elements:
+        if isinstance(element, Pause):
+            now_ns += ns_from_ms(element.duration_ms)
+            continue
+        if element not in filled_in:
+            filled_in[element] = _filled_in(element, defaults, flash_ms)
+        press = filled_in[element]
+        assert press.on_ms is not None
+        assert press.delay_ms is not None
+        now_ns += silence_ns
+        start_ns, now_ns = now_ns, now_ns + ns_from_ms(press.on_ms)
+        if press.tone is not Tone.FLASH:
+            sounds.append(_Sound(press, start_ns, now_ns))
+        silence_ns = ns_from_ms(press.delay_ms)
+    return sounds, now_ns + ns_from_ms(tail_ms)
+
+
+def _filled_in(press: Press, defaults: Press, flash_ms: float | None) -> Press:
+    """Take the defaults for what the press leaves open, and check the whole."""
+    names = ("on_ms", "delay_ms", "level_dbm0", "twist_db", "low_offset_pct", "high_offset_pct")
+    settings = {
+        name: getattr(defaults, name) if getattr(press, name) is None else getattr(press, name) for name in names
+    }
+    tone = Tone.from_name(press.tone)
+    if tone is Tone.FLASH:
+        if flash_ms is None:
+            raise InvalidToneError(
+                "flash makes no sound and cannot be rendered; leave it out, or give flash_ms for a silent gap"
+            )
+        settings["on_ms"] = flash_ms
+    _check_range("on_ms", settings["on_ms"], 0.0, math.inf)
+    _check_range("delay_ms", settings["delay_ms"], 0.0, math.inf)
+    _check_range("twist_db", settings["twist_db"], -MAX_TWIST_DB, MAX_TWIST_DB)
+    _check_range("low_offset_pct", settings["low_offset_pct"], -MAX_OFFSET_PCT, MAX_OFFSET_PCT)
+    _check_range("high_offset_pct", settings["high_offset_pct"], -MAX_OFFSET_PCT, MAX_OFFSET_PCT)
+    _check_range("level_dbm0", settings["level_dbm0"], MIN_LEVEL_DBM0, math.inf)
+    highest = highest_level_dbm0(settings["twist_db"])
+    if settings["level_dbm0"] > highest:
+        raise InvalidSettingError(
+            f"level_dbm0 is {settings['level_dbm0']:g} with twist_db {settings['twist_db']:g}: the pair would clip; "
+            f"the highest level that fits is {highest:.2f} dBm0"
+        )
+    return replace(press, tone=tone, **settings)
+
+
+def _check_range(name: str, value: float, lowest: float, highest: float) -> None:
+    """Refuse a setting that is not a finite number within its range."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise InvalidSettingError(f"{name} is {value!r}; it must be a number")
+    if math.isfinite(value) and lowest <= value <= highest:
+        return
+    wanted = f"{lowest:g} or more" if highest == math.inf else f"from {lowest:g} to {highest:g}"
+    raise InvalidSettingError(f"{name} is {value:g}; it must be {wanted}")
+
+
+def _check_edges(sounds: list[_Sound], rendered: tuple[RenderedTone, ...], samplerate: int, ramp_ms: float) -> None:
+    """Refuse tones that have no sample, that their ramps do not fit in, or that run into their like."""
+    n_ramp = round(ramp_ms * samplerate / 1000.0)
+    for sound, place in zip(sounds, rendered, strict=True):
+        n_on = place.stop - place.start
+        if n_on < max(1, 2 * n_ramp):
+            raise InvalidSettingError(
+                f"on_ms is {sound.press.on_ms:g}, {n_on} samples at {samplerate} Hz; a tone must hold at least one "
+                f"sample and its two ramps of {ramp_ms:g} ms: lengthen it, or shorten ramp_ms"
+            )
+    for index, (before, after) in enumerate(itertools.pairwise(rendered), start=1):
+        if before.tone is after.tone and before.stop == after.start:
+            raise InvalidSettingError(
+                f"tones {index} and {index + 1} are both {after.tone.value} with no silence between them, and would "
+                "be heard as one press; give a delay_ms of 40 or more"
+            )
+
+
+def _ramp(n_ramp: int) -> Samples:
+    """Rising half of a raised cosine, shape (n_ramp,), sampled between its ends."""
+    return 0.5 - 0.5 * np.cos(np.pi * (np.arange(n_ramp) + 0.5) / max(1, n_ramp))
+
+
+def _wave(press: Press, n_on: int, samplerate: int, ramp: Samples, phases: Samples) -> Samples:
+    """One press, shape (n_on,); ``phases`` are of the low and the high tone, in radians."""
+    assert press.level_dbm0 is not None
+    assert press.twist_db is not None
+    assert press.low_offset_pct is not None
+    assert press.high_offset_pct is not None
+    low_hz, high_hz = press.tone.frequencies_hz
+    turns = 2 * math.pi * np.arange(n_on) / samplerate  # radians per Hz
+    low = np.sin(low_hz * (1 + press.low_offset_pct / 100.0) * turns + phases[0])
+    high = np.sin(high_hz * (1 + press.high_offset_pct / 100.0) * turns + phases[1])
+    wave: Samples = amplitude_from_dbm0(press.level_dbm0) * low
+    wave += amplitude_from_dbm0(press.level_dbm0 + press.twist_db) * high
+    if len(ramp):
+        wave[: len(ramp)] *= ramp
+        wave[-len(ramp) :] *= ramp[::-1]
+    return wave

@@ -1,7 +1,44 @@
 """DTMF transmitter and receiver: tones to audio, audio to tones."""
 
-from dtmf_audio.errors import DtmfError
+from dtmf_audio.decoder import decode
+from dtmf_audio.errors import (
+    AudioFileError,
+    DtmfError,
+    InvalidRequestError,
+    InvalidSettingError,
+    InvalidSignalError,
+    InvalidToneError,
+)
+from dtmf_audio.events import DetectedTone, Rejection, ToneStarted
+from dtmf_audio.profiles import PROFILES, Profile
+from dtmf_audio.stream import StreamDecoder
+from dtmf_audio.synthesis import AudioFrame, Press, RenderedTone, Rendering, frames, render
 from dtmf_audio.tones import Pause, Tone, keys_of, parse_keys
 
-__all__ = ["DtmfError", "Pause", "Tone", "keys_of", "parse_keys"]
 __version__ = "0.1.0"
+
+__all__ = [
+    "PROFILES",
+    "AudioFileError",
+    "AudioFrame",
+    "DetectedTone",
+    "DtmfError",
+    "InvalidRequestError",
+    "InvalidSettingError",
+    "InvalidSignalError",
+    "InvalidToneError",
+    "Pause",
+    "Press",
+    "Profile",
+    "Rejection",
+    "RenderedTone",
+    "Rendering",
+    "StreamDecoder",
+    "Tone",
+    "ToneStarted",
+    "decode",
+    "frames",
+    "keys_of",
+    "parse_keys",
+    "render",
+]

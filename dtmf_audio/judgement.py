@@ -1,0 +1,82 @@
+"""Judgement: from measurements to a verdict, and for a refusal the limit that refused.
+
+First the limits of the profile, each of which is a fact about the press: its length, frequencies, levels and
+twist. Then the evidence that it is a pair of tones at all. Evidence adds up: each term says how much more
+likely, as a natural logarithm of the odds, a measured value makes a tone pair than speech, music or noise.
+So a press that is less pure has to be longer, steadier and more exact, and a clean one is accepted at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from dtmf_audio.measurement import Measurements
+from dtmf_audio.profiles import Profile
+from dtmf_audio.signals import Samples
+
+_Term = Callable[[Measurements], Samples]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Which limit of the profile refused, what was measured and what was wanted, in ``unit``."""
+
+    limit: str
+    measured: float
+    wanted: float
+    unit: str
+
+
+def _largest_offset(m: Measurements) -> Samples:
+    return np.maximum(np.abs(m.low_offset_pct), np.abs(m.high_offset_pct))
+
+
+# Log-odds for each unit of each term.
+_BASE = -19.4
+TERMS: tuple[tuple[str, float, _Term], ...] = (
+    ("margin", 0.34, lambda m: np.clip(m.margin_db, -5.0, 20.0)),
+    ("first 8 dB of margin", 0.62, lambda m: np.clip(m.margin_db, -5.0, 8.0)),
+    ("hum margin", 0.45, lambda m: np.clip(m.hum_margin_db, -10.0, 10.0)),
+    ("snr", 0.3, lambda m: np.clip(m.snr_db, -8.0, 15.0)),
+    ("flatness", 0.12, lambda m: np.clip(m.flatness_db, -12.0, 0.0)),
+    ("length", 3.3, lambda m: np.log(np.clip(m.on_ms, 20.0, 100.0))),
+    ("offset", -2.5, lambda m: np.minimum(_largest_offset(m), 2.6)),
+)
+
+
+def evidence(measurements: Measurements) -> Samples:
+    """Sum of the evidence for a tone pair, log-odds, shape (n,)."""
+    total = np.full(len(measurements), _BASE)
+    for _, weight, term in TERMS:
+        total += weight * term(measurements)
+    return total
+
+
+def refusals(
+    measurements: Measurements, profile: Profile, *, min_evidence: float | None = None
+) -> list[Refusal | None]:
+    """Judge each press: the first limit that refuses it, or None.
+
+    ``min_evidence`` replaces the profile's.
+    """
+    m = measurements
+    least = profile.min_evidence if min_evidence is None else min_evidence
+    lower, louder = np.minimum(m.low_dbm0, m.high_dbm0), np.maximum(m.low_dbm0, m.high_dbm0)
+    offset, proof = _largest_offset(m), evidence(m)
+    limits: list[tuple[str, Samples, float, str, bool]] = [
+        ("min_on_ms", m.on_ms, profile.min_on_ms, "ms", False),
+        ("max_offset_pct", offset, profile.max_offset_pct, "%", True),
+        ("min_level_dbm0", lower, profile.min_level_dbm0, "dBm0", False),
+        ("max_level_dbm0", louder, profile.max_level_dbm0, "dBm0", True),
+        ("max_twist_db", m.twist_db, profile.max_twist_db, "dB", True),
+        ("max_reverse_twist_db", -m.twist_db, profile.max_reverse_twist_db, "dB", True),
+        ("min_evidence", proof, least, "", False),
+    ]
+    verdicts: list[Refusal | None] = [None] * len(m)
+    for limit, measured, wanted, unit, is_most in reversed(limits):
+        for i in np.flatnonzero(measured > wanted if is_most else measured < wanted):
+            verdicts[i] = Refusal(limit, float(measured[i]), wanted, unit)
+    return verdicts

@@ -1,0 +1,115 @@
+"""What a receiver accepts: limits by administration, each number with its source.
+
+A limit of a standard is a pair, "must operate" and "must not operate", with freedom between them. A
+:class:`Profile` holds one edge for each, put between the two, since what is measured scatters to both sides.
+
+``default`` is for recordings of unknown origin: wide limits, and the evidence decides. ``q24`` meets all five
+columns of table A-1/Q.24 at once, which no two columns of the table forbid. ``sensitive`` finds everything
+that might be a tone, for people who will look at each hit.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+from dtmf_audio.errors import InvalidSettingError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """Limits of a receiver. Take one and change a limit with :func:`dataclasses.replace`.
+
+    Attributes
+    ----------
+    name : str
+    min_on_ms : float
+        Shortest tone; a hole that is bridged counts as tone.
+    bridge_ms : float
+        Longest hole within one press; after a longer one the same key is a new press.
+    max_offset_pct : float
+        Largest deviation of either tone from its nominal frequency.
+    min_level_dbm0, max_level_dbm0 : float
+        Range of the level of each tone.
+    max_twist_db, max_reverse_twist_db : float
+        How much louder the high group may be than the low group, and the low group than the high group.
+    min_evidence : float
+        Least sum of the evidence that the sound is a pair of tones and not speech, music or noise, in units of
+        the natural logarithm of the odds (:mod:`dtmf_audio.judgement`).
+    """
+
+    name: str
+    min_on_ms: float
+    bridge_ms: float
+    max_offset_pct: float
+    min_level_dbm0: float
+    max_level_dbm0: float
+    max_twist_db: float
+    max_reverse_twist_db: float
+    min_evidence: float
+
+    def __post_init__(self) -> None:
+        """Refuse a limit that is no number, or of the wrong sign."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "name":
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+                raise InvalidSettingError(f"{field.name} of profile {self.name!r} is {value!r}; it must be a number")
+            if value < 0 and not field.name.endswith(("_dbm0", "_evidence")):
+                raise InvalidSettingError(f"{field.name} of profile {self.name!r} is {value:g}; it must be 0 or more")
+
+
+_EVIDENCE = 0.0  # chosen: even odds, as the evidence is weighed; see judgement.py
+
+DEFAULT = Profile(
+    name="default",
+    min_on_ms=30.0,  # chosen: between 25 ms, which no column of table A-1/Q.24 lets operate, and 40 ms
+    bridge_ms=25.0,  # chosen: between 20 ms, which Denmark bridges, and 30 ms, which NTT and Brazil count as pause
+    max_offset_pct=2.4,  # chosen: between Australia's 1.5 % + 4 Hz at 697 Hz, 2.07 %, and NTT's and Brazil's 3 %
+    min_level_dbm0=-60.0,  # chosen: what is left of a key pressed across a room from the telephone
+    max_level_dbm0=math.inf,
+    max_twist_db=20.0,  # chosen: loudspeakers held to microphones give 16 to 19 dB
+    max_reverse_twist_db=20.0,  # chosen: likewise
+    min_evidence=_EVIDENCE,
+)
+Q24 = Profile(
+    name="q24",
+    min_on_ms=32.5,  # chosen: middle of 25 ms (Australia, must not) and 40 ms (all, must)
+    bridge_ms=25.0,  # chosen: middle of 20 ms (Denmark, bridge) and 30 ms (NTT, Brazil, pause)
+    max_offset_pct=2.5,  # chosen: middle of 2.07 % (Australia at 697 Hz, must) and 3.0 % (NTT, Brazil, must not)
+    min_level_dbm0=-28.0,  # chosen: middle of -27 (Denmark, Australia, must) and -29 dBm (NTT, must not)
+    max_level_dbm0=math.inf,
+    max_twist_db=11.0,  # chosen: 1 dB beyond the 10 dB of Australia, the widest
+    max_reverse_twist_db=11.0,  # chosen: likewise
+    min_evidence=_EVIDENCE,
+)
+SENSITIVE = Profile(
+    name="sensitive",
+    min_on_ms=20.0,  # quoted: ETSI ES 201 235-3, reported: shorter tones shall not be recognised
+    bridge_ms=20.0,  # quoted: ETSI ES 201 235-3, reported: shorter breaks shall not end a digit
+    max_offset_pct=3.5,  # quoted: table A-1/Q.24, AT&T column: must not operate from here
+    min_level_dbm0=-75.0,  # chosen: 15 dB below the default
+    max_level_dbm0=math.inf,
+    max_twist_db=26.0,  # chosen: beyond it the weaker tone drowns in the leakage of the stronger
+    max_reverse_twist_db=26.0,
+    min_evidence=_EVIDENCE - 4.0,  # chosen: takes what is fifty times less likely
+)
+
+PROFILES: dict[str, Profile] = {profile.name: profile for profile in (DEFAULT, Q24, SENSITIVE)}
+
+
+def get_profile(profile: str | Profile) -> Profile:
+    """Return the profile of a name, or the profile itself.
+
+    Raises
+    ------
+    InvalidSettingError
+        The name is not one of :data:`PROFILES`.
+    """
+    if isinstance(profile, Profile):
+        return profile
+    found = PROFILES.get(profile) if isinstance(profile, str) else None
+    if found is None:
+        raise InvalidSettingError(f"profile {profile!r} is not known; the profiles are {', '.join(PROFILES)}")
+    return found

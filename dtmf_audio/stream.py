@@ -1,0 +1,495 @@
+"""Time: samples go in as they come, tones come out as they start and end.
+
+What happens to one press (a window is 20 ms, one every 5 ms; ``x`` carries the pair, ``.`` does not)::
+
+    . . x x x x x x x x . . .          one run, one candidate, one press
+    . x x x . . x x x . .              two windows missing: still one run
+    x x x x . . . . x x x x            two runs; the hole between the measured edges decides:
+                                       up to bridge_ms one press, beyond it two
+    x x x x x ... x x x x x            longer than 160 ms: cut into parts of 120 ms, each measured;
+                                       the best part speaks for the press
+    1 1 1 1 1 2 2 2 2 2                another pair at once: two runs of different pairs, two presses
+
+A press waits until nothing can join it any more, then it is judged. What is not tolerated: a hole longer than
+``bridge_ms``, whatever made it, ends a press, unless the caller says with :meth:`StreamDecoder.gap` that
+samples were lost there.
+
+Candidates, edges and verdicts depend on the place of a sample in the stream alone, so any chunking gives the
+same tones at the same samples. :class:`ToneStarted` is decided at fixed ages of a run, on the audio up to
+then; it does not influence the finished tone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dtmf_audio.detector import BLOCK_MS, FEWEST_WINDOWS, NO_PAIR, WINDOW_BLOCKS, Gate, Labels, Run, RunTracker
+from dtmf_audio.errors import InvalidSettingError, InvalidSignalError
+from dtmf_audio.events import DetectedTone, Rejection, ToneStarted
+from dtmf_audio.goertzel import GoertzelForm
+from dtmf_audio.judgement import Refusal, evidence, refusals
+from dtmf_audio.measurement import Candidate, Measurements, Measurer
+from dtmf_audio.profiles import Profile, get_profile
+from dtmf_audio.signals import as_channels, check_samplerate, to_float
+from dtmf_audio.tones import Tone
+
+Event = ToneStarted | DetectedTone | Rejection
+
+STEP_SAMPLES = 2**17  # chosen: samples, phasors and powers of a step stay in the cache
+LONGEST_PART = 32  # windows' extent of a candidate in blocks: 160 ms, what a measurer takes
+PART = 24  # blocks cut off a longer run at a time; what is left over is never shorter than 40 ms
+SETTLE = 12  # windows after a candidate that must be known before it is measured
+JOIN_SLACK_MS = 20.0  # breaks between runs are this much longer than the hole at the most
+JOIN_LEVEL_DB = 12.0  # parts of one press differ by no more in level
+ANNOUNCE_AGES = (4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28)  # windows after a run's first: 40 to 160 ms of audio
+ANNOUNCE_EVIDENCE = 1.0  # evidence that a started tone must have beyond the profile's: it may not be taken back
+LONGEST_GAP_MS = 500.0  # a longer gap ends everything before it
+
+
+class StreamDecoder:
+    """Decodes one channel, fed in chunks of any size.
+
+    Parameters
+    ----------
+    samplerate : int
+        Hz, 4000 to 192000.
+    channel : int
+        Number that events carry.
+    profile : str or Profile
+        Name of a profile, or one of your own.
+    goertzel : {"matrix", "resonator"}
+        Form of the Goertzel bank; the tones are the same, the resonator is slower.
+    announce : bool
+        Whether to tell :class:`ToneStarted`. It comes 35 to 45 ms after the start of a clear tone, plus what the
+        chunk adds; without it decoding is faster.
+
+    Raises
+    ------
+    InvalidSettingError
+        A rate, profile or form that is not known.
+    """
+
+    def __init__(
+        self,
+        samplerate: int,
+        *,
+        channel: int = 0,
+        profile: str | Profile = "default",
+        goertzel: GoertzelForm = "matrix",
+        announce: bool = True,
+    ) -> None:
+        self.samplerate = check_samplerate(samplerate)
+        self.channel = channel
+        self.profile = get_profile(profile)
+        self._announce = announce
+        self._gate = Gate(self.samplerate, self.profile, form=goertzel)
+        self._measurer = Measurer(self.samplerate, form=goertzel)
+        self._block_len = self._gate.block_len
+        join_ms = self.profile.bridge_ms + JOIN_SLACK_MS
+        self._join_windows = max(SETTLE, math.ceil(join_ms / BLOCK_MS))
+        self._keep = self._measurer.samples_before + self._block_len * (
+            LONGEST_PART + PART + SETTLE + 2 * WINDOW_BLOCKS
+        )
+        self._origin = 0  # where in the stream the numbering of samples and windows below begins
+        self._flushed = False
+        self._begin()
+
+    def feed(self, samples: npt.ArrayLike) -> list[Event]:
+        """Take the next samples.
+
+        Parameters
+        ----------
+        samples : int16, int32, uint8, float32 or float64, shape (n,) or (n, 1)
+            May be empty.
+
+        Returns
+        -------
+        list of ToneStarted, DetectedTone and Rejection
+            What is known now, in the order in which it was settled. A Rejection takes back a ToneStarted.
+
+        Raises
+        ------
+        InvalidSignalError
+            Samples that are not audio, more than one channel, or the stream was flushed.
+        """
+        if self._flushed:
+            raise InvalidSignalError("the stream was flushed and has ended; make a new decoder for the next one")
+        channels = as_channels(samples)
+        if channels.shape[1] != 1:
+            raise InvalidSignalError(
+                f"samples of {channels.shape[1]} channels were fed; a stream is one channel: make a decoder for each"
+            )
+        events: list[Event] = []
+        for start in range(0, len(channels), STEP_SAMPLES):
+            chunk = channels[start : start + STEP_SAMPLES, 0]
+            events += self._step(to_float(chunk, np.float32, offset=self._origin + self._n_fed))
+        return events
+
+    def gap(self, n_samples: int) -> list[Event]:
+        """Tell that the next ``n_samples`` samples were lost.
+
+        Positions go on behind them. A press is not ended by what was not heard: of a hole with lost samples in
+        it, only the silence that was heard counts, against half of ``bridge_ms``.
+        """
+        if isinstance(n_samples, bool) or not isinstance(n_samples, int | np.integer) or n_samples < 0:
+            raise InvalidSettingError(f"a gap of {n_samples!r} samples was told; it must be a whole number, 0 or more")
+        longest = round(LONGEST_GAP_MS * self.samplerate / 1000.0)
+        if n_samples > longest:
+            events = self._finish()
+            self._origin += self._n_fed + int(n_samples)
+            self._begin()
+            return events
+        if n_samples:
+            self._lost.append((self._n_fed, self._n_fed + int(n_samples)))
+        return self.feed(np.zeros(int(n_samples), np.float32))
+
+    def flush(self) -> list[Event]:
+        """End the stream: return everything that was still open."""
+        if self._flushed:
+            return []
+        events = self._finish()
+        self._flushed = True
+        return events
+
+    def _begin(self) -> None:
+        """Start numbering samples and windows at 0."""
+        self._tracker = RunTracker()
+        self._n_fed = 0
+        self._buffer: npt.NDArray[Any] = np.zeros(0, np.float32)  # the last samples fed
+        self._n_blocks = 0  # blocks whose phasors were taken
+        self._phasors: npt.NDArray[Any] = np.zeros((8, 0), np.complex64)  # of the last blocks, for the next window
+        self._waiting: list[_Part] = []
+        self._presses: dict[int, _Press] = {}
+        self._stops: dict[tuple[int, int], int] = {}  # measured stop, by label and last window
+        self._announced: dict[tuple[int, int], int] = {}  # told start, by label and first window
+        self._lost: list[tuple[int, int]] = []
+
+    def _finish(self) -> list[Event]:
+        """Feed silence until every run, part and press is over."""
+        n_fed = self._n_fed
+        n_silent = self._block_len * (SETTLE + self._join_windows + 4 * WINDOW_BLOCKS) + self._measurer.samples_after
+        events = self._step(np.zeros(n_silent, np.float32))
+        end = self._origin + n_fed
+        return [replace(e, stop=min(e.stop, end)) if isinstance(e, DetectedTone) else e for e in events]
+
+    def _step(self, samples: npt.NDArray[Any]) -> list[Event]:
+        """Take samples that fit in the cache."""
+        self._buffer = np.concatenate([self._buffer, samples])
+        self._n_fed += len(samples)
+        labels = self._new_labels()
+        if not len(labels):
+            return []
+        offset = self._tracker.known
+        ended = self._tracker.update(labels)
+        if not (ended or self._tracker.open or self._waiting or self._presses):
+            self._forget()
+            return []
+        runs = [*ended, *self._tracker.open.values()]
+        for run in runs:
+            self._cut(run, over=self._tracker.open.get(run.label) is not run)
+        finished = self._measure_ready()
+        events: list[Event] = list(self._announcements(runs, labels, offset)) if self._announce else []
+        events += self._verdicts(finished + self._take_finished())
+        self._forget()
+        return events
+
+    def _new_labels(self) -> Labels:
+        """Labels of the windows that the new samples completed."""
+        begin = self._n_blocks * self._block_len - (self._n_fed - len(self._buffer))  # in the buffer
+        n_new = (len(self._buffer) - begin) // self._block_len
+        if n_new == 0:
+            return np.zeros(0, np.int8)
+        phasors = self._gate.phasors(self._buffer[begin : begin + n_new * self._block_len])
+        self._n_blocks += n_new
+        joined = np.concatenate([self._phasors, phasors], axis=1)
+        self._phasors = joined[:, max(0, joined.shape[1] - (WINDOW_BLOCKS - 1)) :]
+        return self._gate.labels(joined) if joined.shape[1] >= WINDOW_BLOCKS else np.zeros(0, np.int8)
+
+    def _cut(self, run: Run, *, over: bool) -> None:
+        """Cut what can be cut from a run into parts that wait to be measured."""
+        while run.last + WINDOW_BLOCKS - run.cut > LONGEST_PART:
+            self._waiting.append(_Part(run, run.cut, run.cut + PART, has_stop=False))
+            run.cut += PART
+        if over and run.count >= FEWEST_WINDOWS:
+            self._waiting.append(_Part(run, run.cut, run.last + WINDOW_BLOCKS, has_stop=True))
+
+    def _measure_ready(self) -> list[_Press]:
+        """Measure the parts whose surroundings are known; return the presses that they ended."""
+        known = self._tracker.known
+        ready = [part for part in self._waiting if part.stop_block - WINDOW_BLOCKS + SETTLE < known]
+        if not ready:
+            return []
+        self._waiting = [part for part in self._waiting if part.stop_block - WINDOW_BLOCKS + SETTLE >= known]
+        ready.sort(key=lambda part: (part.start_block, part.run.label))
+        measured = self._measure([self._candidate(part) for part in ready])
+        proof = evidence(measured)
+        finished = []
+        for i, part in enumerate(ready):
+            finished += self._assemble(part, _row(measured, i), float(proof[i]))
+        return finished
+
+    def _candidate(self, part: _Part) -> Candidate:
+        """A part as the measurer wants it, in samples."""
+        run, block_len = part.run, self._block_len
+        earliest, latest = 0, self._n_fed
+        if part.has_start and run.previous_last is not None:
+            earliest = (run.previous_last + run.first + WINDOW_BLOCKS) * block_len // 2
+        if part.has_stop:
+            following = self._tracker.next_first(run.label, run.last)
+            if following is not None and following <= run.last + SETTLE:
+                latest = (run.last + following + WINDOW_BLOCKS) * block_len // 2
+        return Candidate(
+            low=run.label // 4,
+            high=run.label % 4,
+            start=part.start_block * block_len,
+            stop=part.stop_block * block_len,
+            earliest=earliest,
+            latest=latest,
+            has_start=part.has_start,
+            has_stop=part.has_stop,
+        )
+
+    def _measure(self, candidates: list[Candidate], *, heard_until: list[int] | None = None) -> Measurements:
+        """Measure candidates on the audio around them, or on what was heard of it until a sample."""
+        length, before = self._measurer.piece_len, self._measurer.samples_before
+        pieces = np.zeros((len(candidates), length), np.float32)
+        buffer_start = self._n_fed - len(self._buffer)
+        for i, candidate in enumerate(candidates):
+            start = candidate.start - before - buffer_start
+            stop = start + length
+            if heard_until is not None:
+                stop = min(stop, heard_until[i] - buffer_start)
+            audio = self._buffer[max(start, 0) : max(stop, 0)]
+            pieces[i, max(-start, 0) : max(-start, 0) + len(audio)] = audio
+        return self._measurer.measure(pieces, candidates)
+
+    def _assemble(self, part: _Part, measured: Measurements, proof: float) -> list[_Press]:
+        """Join a part to the press before it or begin a new one; return the press that this ended."""
+        label = part.run.label
+        start, stop = int(measured.start[0]), int(measured.stop[0])
+        if part.has_stop:
+            self._stops[label, part.run.last] = stop
+        press = self._presses.get(label)
+        if press is not None and (not part.has_start or self._is_one_press(press, measured)):
+            press.stop = max(press.stop, stop)
+            press.last_window = part.run.last
+            press.runs.append(part.run.first)
+            if proof > press.proof:
+                press.best, press.proof = measured, proof
+            return []
+        self._presses[label] = _Press(label, start, stop, part.run.last, measured, proof, runs=[part.run.first])
+        return [press] if press is not None else []
+
+    def _is_one_press(self, press: _Press, part: Measurements) -> bool:
+        """Whether a part that begins after a hole goes on with the press before the hole."""
+        start = int(part.start[0])
+        if not self._bridges(press.stop, start):
+            return False
+        low = abs(float(part.low_dbm0[0] - press.best.low_dbm0[0]))
+        high = abs(float(part.high_dbm0[0] - press.best.high_dbm0[0]))
+        return max(low, high) <= JOIN_LEVEL_DB
+
+    def _bridges(self, stop: int, start: int) -> bool:
+        """Whether a hole from ``stop`` to ``start`` is within one press."""
+        lost = sum(max(0, min(start, end) - max(stop, begin)) for begin, end in self._lost)
+        hole_ms = 1000.0 * (start - stop - lost) / self.samplerate
+        return hole_ms <= (self.profile.bridge_ms / 2 if lost else self.profile.bridge_ms)
+
+    def _take_finished(self) -> list[_Press]:
+        """Take out the presses that nothing can join any more."""
+        finished = []
+        for label, press in list(self._presses.items()):
+            horizon = press.last_window + self._join_windows
+            run = self._tracker.open.get(label)
+            if (
+                self._tracker.known > horizon
+                and not (run is not None and run.first <= horizon)
+                and not any(part.run.label == label and part.run.first <= horizon for part in self._waiting)
+            ):
+                finished.append(self._presses.pop(label))
+        return finished
+
+    def _verdicts(self, finished: list[_Press]) -> list[Event]:
+        """Judge finished presses."""
+        if not finished:
+            return []
+        finished.sort(key=lambda press: (press.last_window, press.label))
+        joined = _stack([press.best for press in finished])
+        start = np.array([press.start for press in finished])
+        stop = np.array([press.stop for press in finished])
+        joined = replace(joined, start=start, stop=stop, on_ms=1000.0 * (stop - start) / self.samplerate)
+        events: list[Event] = []
+        for i, (press, refusal) in enumerate(zip(finished, refusals(joined, self.profile), strict=True)):
+            told = [self._announced[key] for first in press.runs if (key := (press.label, first)) in self._announced]
+            tone = _tone(press.label)
+            if refusal is not None:
+                if told:
+                    events.append(self._rejection(tone, press, refusal))
+                continue
+            if self._announce and not told:
+                settled = (press.last_window + SETTLE + WINDOW_BLOCKS) * self._block_len
+                events.append(self._tone_started(tone, press.start, settled))
+            events.append(
+                DetectedTone(
+                    tone=tone,
+                    start=self._origin + press.start,
+                    stop=self._origin + press.stop,
+                    samplerate=self.samplerate,
+                    channel=self.channel,
+                    low_level_dbm0=float(joined.low_dbm0[i]),
+                    high_level_dbm0=float(joined.high_dbm0[i]),
+                    low_offset_pct=float(joined.low_offset_pct[i]),
+                    high_offset_pct=float(joined.high_offset_pct[i]),
+                    snr_db=float(joined.snr_db[i]),
+                )
+            )
+        return events
+
+    def _announcements(self, runs: list[Run], labels: Labels, offset: int) -> Iterable[ToneStarted]:
+        """Tell the tones that have become sure in these windows, each at the first age at which it is."""
+        checks = {
+            (run.label, run.first): [
+                run.first + age
+                for age in ANNOUNCE_AGES
+                if offset <= run.first + age < offset + len(labels)
+                and labels[run.first + age - offset] == run.label != NO_PAIR
+            ]
+            for run in runs
+        }
+        previous = {(run.label, run.first): run.previous_last for run in runs}
+        while True:
+            due = [(key, windows.pop(0)) for key, windows in checks.items() if windows and key not in self._announced]
+            due = [(key, window) for key, window in due if self._may_announce(key, window, previous[key])]
+            if not due and not any(w for key, w in checks.items() if key not in self._announced):
+                return
+            if due:
+                yield from self._check(due, previous)
+
+    def _may_announce(self, key: tuple[int, int], window: int, previous_last: int | None) -> bool:
+        """Whether it is settled at this window where the run of the same pair before this one stopped."""
+        if previous_last is None or key[1] - previous_last > self._join_windows:
+            return True
+        return previous_last + SETTLE < window
+
+    def _check(
+        self, due: list[tuple[tuple[int, int], int]], previous: dict[tuple[int, int], int | None]
+    ) -> Iterable[ToneStarted]:
+        """Judge runs on what was heard up to a window; tell those that are sure and are no continuation."""
+        candidates, heard = [], []
+        for (label, first), window in due:
+            previous_last, start = previous[label, first], max(first, window + WINDOW_BLOCKS - LONGEST_PART)
+            earliest = 0
+            if previous_last is not None:
+                earliest = (previous_last + first + WINDOW_BLOCKS) * self._block_len // 2
+            heard.append((window + WINDOW_BLOCKS) * self._block_len)
+            candidates.append(
+                Candidate(
+                    low=label // 4,
+                    high=label % 4,
+                    start=start * self._block_len,
+                    stop=heard[-1],
+                    earliest=earliest,
+                    latest=heard[-1],
+                    has_start=start == first,
+                    has_stop=False,
+                )
+            )
+        measured = self._measure(candidates, heard_until=heard)
+        least = self.profile.min_evidence + ANNOUNCE_EVIDENCE
+        for i, refusal in enumerate(refusals(measured, self.profile, min_evidence=least)):
+            key, start = due[i][0], int(measured.start[i])
+            if refusal is not None or key in self._announced:
+                continue
+            before = previous[key]
+            stop_before = None if before is None else self._stops.get((key[0], before))
+            self._announced[key] = start
+            if stop_before is None or not self._bridges(stop_before, start):
+                yield self._tone_started(_tone(key[0]), start, heard[i])
+
+    def _tone_started(self, tone: Tone, start: int, heard_until: int) -> ToneStarted:
+        return ToneStarted(
+            tone=tone,
+            start=self._origin + start,
+            heard_until=self._origin + heard_until,
+            samplerate=self.samplerate,
+            channel=self.channel,
+        )
+
+    def _rejection(self, tone: Tone, press: _Press, refusal: Refusal) -> Rejection:
+        return Rejection(
+            tone=tone,
+            start=self._origin + press.start,
+            stop=self._origin + press.stop,
+            samplerate=self.samplerate,
+            channel=self.channel,
+            limit=refusal.limit,
+            measured=refusal.measured,
+            wanted=refusal.wanted,
+            unit=refusal.unit,
+        )
+
+    def _forget(self) -> None:
+        """Drop samples and notes that nothing to come can need."""
+        oldest = (
+            min((part.start_block for part in self._waiting), default=self._tracker.known) * self._block_len
+            - self._measurer.samples_before
+        )
+        oldest = min(oldest, self._n_fed - self._keep, self._n_blocks * self._block_len)
+        drop = oldest - (self._n_fed - len(self._buffer))
+        if drop > 0:
+            self._buffer = self._buffer[drop:]
+        horizon = self._tracker.known - 4 * LONGEST_PART
+        self._tracker.forget(horizon)
+        if len(self._stops) > 64:
+            self._stops = {key: stop for key, stop in self._stops.items() if key[1] >= horizon}
+        if len(self._announced) > 64:
+            needed = {(press.label, first) for press in self._presses.values() for first in press.runs}
+            needed |= {(run.label, run.first) for run in self._tracker.open.values()}
+            needed |= {(part.run.label, part.run.first) for part in self._waiting}
+            self._announced = {key: start for key, start in self._announced.items() if key in needed}
+        self._lost = [(begin, end) for begin, end in self._lost if end >= self._n_fed - 10 * self._keep]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Part of a run that waits to be measured, in blocks."""
+
+    run: Run
+    start_block: int
+    stop_block: int
+    has_stop: bool
+
+    @property
+    def has_start(self) -> bool:
+        return self.start_block == self.run.first
+
+
+@dataclass(slots=True)
+class _Press:
+    """Parts joined so far; ``best`` is the part with the most evidence."""
+
+    label: int
+    start: int
+    stop: int
+    last_window: int
+    best: Measurements
+    proof: float
+    runs: list[int] = field(default_factory=list)
+
+
+def _tone(label: int) -> Tone:
+    return Tone.from_frequencies(label // 4, label % 4)
+
+
+def _row(measured: Measurements, index: int) -> Measurements:
+    return Measurements(**{f.name: getattr(measured, f.name)[index : index + 1] for f in fields(Measurements)})
+
+
+def _stack(rows: list[Measurements]) -> Measurements:
+    return Measurements(**{f.name: np.concatenate([getattr(r, f.name) for r in rows]) for f in fields(Measurements)})

@@ -116,6 +116,12 @@ class Measurements:
         """High group minus low group."""
         return self.high_dbm0 - self.low_dbm0
 
+    @property
+    def pair_dbm0(self) -> Samples:
+        """Level of both tones together."""
+        powers = 10.0 ** (self.low_dbm0 / 10.0) + 10.0 ** (self.high_dbm0 / 10.0)
+        return np.asarray(10.0 * np.log10(powers))
+
     def __len__(self) -> int:
         return len(self.start)
 

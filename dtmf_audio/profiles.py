@@ -33,6 +33,10 @@ class Profile:
         Range of the level of each tone.
     max_twist_db, max_reverse_twist_db : float
         How much louder the high group may be than the low group, and the low group than the high group.
+    echo_ms : float
+        How long after a press a much weaker one is taken for its echo or a trace of it; 0 for never.
+    echo_db, other_echo_db : float
+        How much weaker that is, for the same key and for another key.
     min_evidence : float
         Least sum of the evidence that the sound is a pair of tones and not speech, music or noise, in units of
         the natural logarithm of the odds (:mod:`dtmf_audio.judgement`).
@@ -46,6 +50,9 @@ class Profile:
     max_level_dbm0: float
     max_twist_db: float
     max_reverse_twist_db: float
+    echo_ms: float
+    echo_db: float
+    other_echo_db: float
     min_evidence: float
 
     def __post_init__(self) -> None:
@@ -69,8 +76,11 @@ DEFAULT = Profile(
     max_offset_pct=2.4,  # chosen: between Australia's 1.5 % + 4 Hz at 697 Hz, 2.07 %, and NTT's and Brazil's 3 %
     min_level_dbm0=-60.0,  # chosen: what is left of a key pressed across a room from the telephone
     max_level_dbm0=math.inf,
-    max_twist_db=20.0,  # chosen: loudspeakers held to microphones give 16 to 19 dB
-    max_reverse_twist_db=20.0,  # chosen: likewise
+    max_twist_db=25.0,  # chosen: loudspeakers held to microphones give 16 to 23 dB
+    max_reverse_twist_db=25.0,  # chosen: likewise
+    echo_ms=500.0,  # chosen: rooms and key-up transients repeat a key for up to 0.4 s
+    echo_db=15.0,  # chosen: more than a hand's or a line's unsteadiness, less than the 20 dB of such echoes
+    other_echo_db=30.0,  # chosen: cross-talk and coding traces of a press lie 34 dB and more below it
     min_evidence=_EVIDENCE,
 )
 Q24 = Profile(
@@ -82,6 +92,9 @@ Q24 = Profile(
     max_level_dbm0=math.inf,
     max_twist_db=11.0,  # chosen: 1 dB beyond the 10 dB of Australia, the widest
     max_reverse_twist_db=11.0,  # chosen: likewise
+    echo_ms=0.0,  # the standard knows levels of tones, not of what went before them
+    echo_db=15.0,
+    other_echo_db=30.0,
     min_evidence=_EVIDENCE,
 )
 SENSITIVE = Profile(
@@ -93,6 +106,9 @@ SENSITIVE = Profile(
     max_level_dbm0=math.inf,
     max_twist_db=26.0,  # chosen: beyond it the weaker tone drowns in the leakage of the stronger
     max_reverse_twist_db=26.0,
+    echo_ms=0.0,  # echoes are hits to look at, too
+    echo_db=15.0,
+    other_echo_db=30.0,
     min_evidence=_EVIDENCE - 4.0,  # chosen: takes what is fifty times less likely
 )
 

@@ -169,6 +169,7 @@ class StreamDecoder:
         self._stops: dict[tuple[int, int], int] = {}  # measured stop, by label and last window
         self._announced: dict[tuple[int, int], int] = {}  # told start, by label and first window
         self._lost: list[tuple[int, int]] = []
+        self._recent: list[tuple[int, int, float]] = []  # label, stop and power of the last accepted presses
 
     def _finish(self) -> list[Event]:
         """Feed silence until every run, part and press is over."""
@@ -325,13 +326,17 @@ class StreamDecoder:
         stop = np.array([press.stop for press in finished])
         joined = replace(joined, start=start, stop=stop, on_ms=1000.0 * (stop - start) / self.samplerate)
         events: list[Event] = []
+        power_dbm0 = joined.pair_dbm0
         for i, (press, refusal) in enumerate(zip(finished, refusals(joined, self.profile), strict=True)):
+            if refusal is None:
+                refusal = self._echo(press.label, press.start, float(power_dbm0[i]))
             told = [self._announced[key] for first in press.runs if (key := (press.label, first)) in self._announced]
             tone = _tone(press.label)
             if refusal is not None:
                 if told:
                     events.append(self._rejection(tone, press, refusal))
                 continue
+            self._recent.append((press.label, press.stop, float(power_dbm0[i])))
             if self._announce and not told:
                 settled = (press.last_window + SETTLE + WINDOW_BLOCKS) * self._block_len
                 events.append(self._tone_started(tone, press.start, settled))
@@ -350,6 +355,16 @@ class StreamDecoder:
                 )
             )
         return events
+
+    def _echo(self, label: int, start: int, power_dbm0: float) -> Refusal | None:
+        """Whether a press is the echo or a trace of a much louder one shortly before it, as a refusal."""
+        within = self.profile.echo_ms * self.samplerate / 1000.0
+        for other, stop, louder_dbm0 in self._recent:
+            name = "echo_db" if other == label else "other_echo_db"
+            most = getattr(self.profile, name)
+            if start - stop < within and louder_dbm0 - power_dbm0 > most:
+                return Refusal(name, louder_dbm0 - power_dbm0, most, "dB")
+        return None
 
     def _announcements(self, runs: list[Run], labels: Labels, offset: int) -> Iterable[ToneStarted]:
         """Tell the tones that have become sure in these windows, each at the first age at which it is."""
@@ -406,6 +421,8 @@ class StreamDecoder:
             key, start = due[i][0], int(measured.start[i])
             if refusal is not None or key in self._announced:
                 continue
+            if self._echo(key[0], start, float(measured.pair_dbm0[i])) is not None:
+                continue
             before = previous[key]
             stop_before = None if before is None else self._stops.get((key[0], before))
             self._announced[key] = start
@@ -453,6 +470,7 @@ class StreamDecoder:
             needed |= {(run.label, run.first) for run in self._tracker.open.values()}
             needed |= {(part.run.label, part.run.first) for part in self._waiting}
             self._announced = {key: start for key, start in self._announced.items() if key in needed}
+        self._recent = self._recent[-8:]
         self._lost = [(begin, end) for begin, end in self._lost if end >= self._n_fed - 10 * self._keep]
 
 

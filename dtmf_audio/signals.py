@@ -99,14 +99,14 @@ def to_float(samples: npt.NDArray[Any], dtype: type[np.floating[Any]], *, offset
     InvalidSignalError
         A sample is NaN, infinite, or so large that full scale cannot be 1.0.
     """
-    scaled = samples.astype(dtype)
     scale = _SCALES[samples.dtype.newbyteorder("=")]
+    if scale == 1.0 and samples.size:
+        _check_floats(samples, offset)  # before the conversion, which overflows for what float32 cannot hold
+    scaled = samples.astype(dtype)
     if samples.dtype == np.uint8:
         scaled -= _UINT8_ZERO
     if scale != 1.0:
         scaled *= dtype(1.0 / scale)
-    elif scaled.size:
-        _check_floats(samples, offset)
     return scaled
 
 

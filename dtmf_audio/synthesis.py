@@ -2,9 +2,10 @@
 
 Conventions
 -----------
-- Time runs in whole nanoseconds from the start, and every edge is the sample nearest to its time, in integer
+- Time runs in whole picoseconds from the start, and every edge is the sample nearest to its time, in integer
   arithmetic. So an edge is never more than half a sample from where it was asked to be, however long the
-  sequence: there is no drift at any rate.
+  sequence: there is no drift at any rate. (A duration that is no whole number of picoseconds, such as a third
+  of a millisecond, is rounded to one: 10,000 tones then end 0.002 samples off at 192 kHz, at worst.)
 - A tone fills ``samples[start:stop]``, its ramps included. The ramps are halves of a raised cosine (Hann).
 - ``delay_ms`` is the silence from the end of one tone to the start of the next: Graph's
   ``delayBetweenTonesMs``. How long a tone lasts is nowhere in Graph's documentation; 100 ms is ours.
@@ -31,11 +32,12 @@ from dtmf_audio.errors import InvalidSettingError, InvalidSignalError, InvalidTo
 from dtmf_audio.signals import Samples, check_samplerate, to_pcm16
 from dtmf_audio.tones import Pause, Tone, parse_keys
 from dtmf_audio.units import (
+    PICOSECONDS_PER_S,
     amplitude_from_dbm0,
     amplitude_ratio_from_db,
     dbm0_from_amplitude,
-    ns_from_ms,
-    samples_from_ns,
+    ps_from_ms,
+    samples_from_ps,
 )
 
 DEFAULT_ON_MS = 100.0  # chosen: accepted by every receiver in the field
@@ -194,19 +196,20 @@ def render(
     _check_range("ramp_ms", ramp_ms, 0.0, MAX_RAMP_MS)
     _check_range("lead_ms", lead_ms, 0.0, math.inf)
     _check_range("tail_ms", tail_ms, 0.0, math.inf)
-    sounds, length_ns = _lay_out(_elements(tones), defaults, lead_ms=lead_ms, tail_ms=tail_ms, flash_ms=flash_ms)
+    sounds, length_ps = _lay_out(_elements(tones), defaults, lead_ms=lead_ms, tail_ms=tail_ms, flash_ms=flash_ms)
 
-    n_samples = samples_from_ns(length_ns, rate)
+    n_samples = samples_from_ps(length_ps, rate)
     if n_samples > MAX_SAMPLES:
         raise InvalidSettingError(
-            f"the rendering would last {length_ns / 1e9:.0f} s, {n_samples} samples at {rate} Hz; at most "
-            f"{MAX_SAMPLES} are rendered at once: render it in parts, or shorten the delays"
+            f"the rendering would last {length_ps / PICOSECONDS_PER_S:g} s; at {rate} Hz at most "
+            f"{MAX_SAMPLES / rate:g} s ({MAX_SAMPLES} samples) are rendered at once: render it in parts, or shorten "
+            "the delays"
         )
     rendered = tuple(
         RenderedTone(
             tone=sound.press.tone,
-            start=samples_from_ns(sound.start_ns, rate),
-            stop=samples_from_ns(sound.stop_ns, rate),
+            start=samples_from_ps(sound.start_ps, rate),
+            stop=samples_from_ps(sound.stop_ps, rate),
         )
         for sound in sounds
     )
@@ -283,8 +286,8 @@ class _Sound:
     """A press with every setting filled in, and its time."""
 
     press: Press
-    start_ns: int
-    stop_ns: int
+    start_ps: int
+    stop_ps: int
 
 
 def _elements(tones: str | Iterable[Tone | Press | Pause | str]) -> list[Press | Pause]:
@@ -310,26 +313,26 @@ def _elements(tones: str | Iterable[Tone | Press | Pause | str]) -> list[Press |
 def _lay_out(
     elements: list[Press | Pause], defaults: Press, *, lead_ms: float, tail_ms: float, flash_ms: float | None
 ) -> tuple[list[_Sound], int]:
-    """Give every press its settings and its time, and the whole its length, in nanoseconds."""
+    """Give every press its settings and its time, and the whole its length, in picoseconds."""
     sounds: list[_Sound] = []
     filled_in: dict[Press, Press] = {}
-    now_ns = ns_from_ms(lead_ms)
-    silence_ns = 0  # owed after the last press, paid when the next one comes
+    now_ps = ps_from_ms(lead_ms)
+    silence_ps = 0  # owed after the last press, paid when the next one comes
     for element in elements:
         if isinstance(element, Pause):
-            now_ns += ns_from_ms(element.duration_ms)
+            now_ps += ps_from_ms(element.duration_ms)
             continue
         if element not in filled_in:
             filled_in[element] = _filled_in(element, defaults, flash_ms)
         press = filled_in[element]
         assert press.on_ms is not None
         assert press.delay_ms is not None
-        now_ns += silence_ns
-        start_ns, now_ns = now_ns, now_ns + ns_from_ms(press.on_ms)
+        now_ps += silence_ps
+        start_ps, now_ps = now_ps, now_ps + ps_from_ms(press.on_ms)
         if press.tone is not Tone.FLASH:
-            sounds.append(_Sound(press, start_ns, now_ns))
-        silence_ns = ns_from_ms(press.delay_ms)
-    return sounds, now_ns + ns_from_ms(tail_ms)
+            sounds.append(_Sound(press, start_ps, now_ps))
+        silence_ps = ps_from_ms(press.delay_ms)
+    return sounds, now_ps + ps_from_ms(tail_ms)
 
 
 def _filled_in(press: Press, defaults: Press, flash_ms: float | None) -> Press:
@@ -366,7 +369,7 @@ def _check_range(name: str, value: float, lowest: float, highest: float) -> None
         raise InvalidSettingError(f"{name} is {value!r}; it must be a number")
     if math.isfinite(value) and lowest <= value <= highest:
         return
-    wanted = f"{lowest:g} or more" if highest == math.inf else f"from {lowest:g} to {highest:g}"
+    wanted = f"{lowest:g} or more, and finite" if highest == math.inf else f"from {lowest:g} to {highest:g}"
     raise InvalidSettingError(f"{name} is {value:g}; it must be {wanted}")
 
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 import math
 
 FULL_SCALE_SINE_DBM0 = 3.14  # quoted: ITU-T G.711, A-law
-NANOSECONDS_PER_MS = 1_000_000
-NANOSECONDS_PER_S = 1_000_000_000
+PICOSECONDS_PER_MS = 1_000_000_000
+PICOSECONDS_PER_S = 1_000_000_000_000
 
 
 def amplitude_from_dbm0(level_dbm0: float) -> float:
@@ -54,17 +54,18 @@ def db_from_power_ratio(ratio: float) -> float:
 
 def samples_from_ms(duration_ms: float, samplerate: int) -> int:
     """Whole samples nearest to a duration in milliseconds; a half rounds up."""
-    return samples_from_ns(ns_from_ms(duration_ms), samplerate)
+    return samples_from_ps(ps_from_ms(duration_ms), samplerate)
 
 
-def ns_from_ms(duration_ms: float) -> int:
-    """Whole nanoseconds nearest to a duration in milliseconds."""
-    return round(duration_ms * NANOSECONDS_PER_MS)
+def ps_from_ms(duration_ms: float) -> int:
+    """Whole picoseconds nearest to a duration in milliseconds, however long."""
+    whole_ms = math.floor(duration_ms)
+    return whole_ms * PICOSECONDS_PER_MS + round(float(duration_ms - whole_ms) * PICOSECONDS_PER_MS)
 
 
-def samples_from_ns(duration_ns: int, samplerate: int) -> int:
-    """Whole samples nearest to a duration in nanoseconds, in integer arithmetic; a half rounds up."""
-    return (2 * duration_ns * samplerate + NANOSECONDS_PER_S) // (2 * NANOSECONDS_PER_S)
+def samples_from_ps(duration_ps: int, samplerate: int) -> int:
+    """Whole samples nearest to a duration in picoseconds, in integer arithmetic; a half rounds up."""
+    return (2 * duration_ps * samplerate + PICOSECONDS_PER_S) // (2 * PICOSECONDS_PER_S)
 
 
 def ms_from_samples(samples: float, samplerate: int) -> float:

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import enum
 import math
+import numbers
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -120,12 +122,16 @@ class Tone(enum.StrEnum):
         InvalidToneError
             The number is not one of the 17 codes.
         """
-        if isinstance(code, bool) or not isinstance(code, int) or not 0 <= code < len(_BY_CODE):
+        try:
+            index = -1 if isinstance(code, bool) else operator.index(code)
+        except TypeError:
+            index = -1
+        if not 0 <= index < len(_BY_CODE):
             raise InvalidToneError(
                 f"{code!r} is not a DTMF event code; the codes are 0-9, 10 for *, 11 for #, 12-15 for A-D "
                 "and 16 for flash"
             )
-        return _BY_CODE[code]
+        return _BY_CODE[index]
 
     @classmethod
     def from_frequencies(cls, low: int, high: int) -> Tone:
@@ -166,9 +172,10 @@ class Pause:
 
     def __post_init__(self) -> None:
         """Refuse a pause that is not a length of time."""
-        if not (math.isfinite(self.duration_ms) and self.duration_ms >= 0):
+        is_number = isinstance(self.duration_ms, numbers.Real) and not isinstance(self.duration_ms, bool)
+        if not (is_number and math.isfinite(self.duration_ms) and self.duration_ms >= 0):
             raise InvalidSettingError(
-                f"a pause of {self.duration_ms} ms was asked for; it must be 0 ms or more, and finite"
+                f"a pause of {self.duration_ms!r} ms was asked for; it must be a number of ms, 0 or more, and finite"
             )
 
 

@@ -34,16 +34,18 @@ def _largest_offset(m: Measurements) -> Samples:
     return np.maximum(np.abs(m.low_offset_pct), np.abs(m.high_offset_pct))
 
 
-# Log-odds for each unit of each term.
-_BASE = -19.4
+# Log-odds for each unit of each term, from a logistic regression: 16,000 presses under 41 impairments against
+# the 40,000 candidates that pass the gate in 12.7 hours of speech and music. Half of the files at a time held
+# out, the weights of the two halves agree in sign and order. Values are clipped where more of the same tells no more.
+_BASE = -12.5
 TERMS: tuple[tuple[str, float, _Term], ...] = (
-    ("margin", 0.34, lambda m: np.clip(m.margin_db, -5.0, 20.0)),
-    ("first 8 dB of margin", 0.62, lambda m: np.clip(m.margin_db, -5.0, 8.0)),
-    ("hum margin", 0.45, lambda m: np.clip(m.hum_margin_db, -10.0, 10.0)),
-    ("snr", 0.3, lambda m: np.clip(m.snr_db, -8.0, 15.0)),
-    ("flatness", 0.12, lambda m: np.clip(m.flatness_db, -12.0, 0.0)),
-    ("length", 3.3, lambda m: np.log(np.clip(m.on_ms, 20.0, 100.0))),
-    ("offset", -2.5, lambda m: np.minimum(_largest_offset(m), 2.6)),
+    ("margin over other lines, dB", 0.50, lambda m: np.clip(m.margin_db, -5.0, 20.0)),
+    ("margin over lines below 500 Hz, dB", 0.45, lambda m: np.clip(m.hum_margin_db, -10.0, 10.0)),
+    ("signal to noise, dB", 0.18, lambda m: np.clip(m.snr_db, -8.0, 15.0)),
+    ("flatness of the residual, dB", 0.46, lambda m: np.clip(m.flatness_db, -12.0, 0.0)),
+    ("logarithm of the length in ms", 2.66, lambda m: np.log(np.clip(m.on_ms, 20.0, 100.0))),
+    ("offset from nominal, %", -4.58, lambda m: np.minimum(_largest_offset(m), 2.6)),
+    ("scatter, dB", -0.26, lambda m: np.clip(m.scatter_db, -15.0, 5.0)),
 )
 
 

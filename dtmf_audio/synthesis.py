@@ -24,6 +24,7 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -207,25 +208,25 @@ def render(
         )
     rendered = tuple(
         RenderedTone(
-            tone=sound.press.tone,
-            start=samples_from_ps(sound.start_ps, rate),
-            stop=samples_from_ps(sound.stop_ps, rate),
+            tone=press.tone,
+            start=samples_from_ps(start_ps, rate),
+            stop=samples_from_ps(stop_ps, rate),
         )
-        for sound in sounds
+        for press, start_ps, stop_ps in sounds
     )
     _check_edges(sounds, rendered, rate, ramp_ms)
 
     samples = np.zeros(n_samples)
     ramp = _ramp(round(ramp_ms * rate / 1000.0))
-    waves: dict[tuple[Press, int], Samples] = {}
-    for sound, place in zip(sounds, rendered, strict=True):
+    waves: dict[tuple[int, int], Samples] = {}
+    for (press, _, _), place in zip(sounds, rendered, strict=True):
         n_on = place.stop - place.start
         if rng is not None:
-            wave = _wave(sound.press, n_on, rate, ramp, rng.uniform(0.0, 2 * math.pi, 2))
+            wave = _wave(press, n_on, rate, ramp, rng.uniform(0.0, 2 * math.pi, 2))
         else:
-            kind = (sound.press, n_on)
+            kind = (id(press), n_on)  # by identity: equal presses are one object, and hashing a Press is slow
             if kind not in waves:
-                waves[kind] = _wave(sound.press, n_on, rate, ramp, np.zeros(2))
+                waves[kind] = _wave(press, n_on, rate, ramp, np.zeros(2))
             wave = waves[kind]
         samples[place.start : place.stop] = wave
     return Rendering(samples=samples, samplerate=rate, tones=rendered)
@@ -281,17 +282,16 @@ def _frames(pcm: npt.NDArray[np.int16], timestamp: int) -> Iterator[AudioFrame]:
         yield AudioFrame(data=data.ljust(2 * FRAME_SAMPLES, b"\0"), timestamp=timestamp + index * FRAME_TICKS)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sound:
-    """A press with every setting filled in, and its time."""
+class _Sound(NamedTuple):
+    """A press with every setting filled in, and its time. Equal presses share one object."""
 
     press: Press
     start_ps: int
     stop_ps: int
 
 
-def _elements(tones: str | Iterable[Tone | Press | Pause | str]) -> list[Press | Pause]:
-    """Read what the caller gave as presses and pauses."""
+def _elements(tones: str | Iterable[Tone | Press | Pause | str]) -> list[Tone | Press | Pause]:
+    """Read what the caller gave as tones, presses and pauses."""
     sequence: Iterable[Tone | Press | Pause | str]
     if isinstance(tones, Tone):
         sequence = [tones]
@@ -299,39 +299,35 @@ def _elements(tones: str | Iterable[Tone | Press | Pause | str]) -> list[Press |
         sequence = parse_keys(tones)
     else:
         sequence = tones
-    elements: list[Press | Pause] = []
-    for element in sequence:
-        if isinstance(element, Press | Pause):
-            elements.append(element)
-        else:
-            elements.append(Press(tone=Tone.from_name(element)))
-    if not any(isinstance(element, Press) for element in elements):
+    elements = [element if isinstance(element, (Press, Pause)) else Tone.from_name(element) for element in sequence]
+    if all(isinstance(element, Pause) for element in elements):
         raise InvalidToneError("there are no tones to render; give at least one")
     return elements
 
 
 def _lay_out(
-    elements: list[Press | Pause], defaults: Press, *, lead_ms: float, tail_ms: float, flash_ms: float | None
+    elements: list[Tone | Press | Pause], defaults: Press, *, lead_ms: float, tail_ms: float, flash_ms: float | None
 ) -> tuple[list[_Sound], int]:
     """Give every press its settings and its time, and the whole its length, in picoseconds."""
     sounds: list[_Sound] = []
-    filled_in: dict[Press, Press] = {}
+    distinct: dict[Tone | Press, tuple[Press, int, int]] = {}  # filled in, with its on_ms and delay_ms as ps
     now_ps = ps_from_ms(lead_ms)
     silence_ps = 0  # owed after the last press, paid when the next one comes
     for element in elements:
         if isinstance(element, Pause):
             now_ps += ps_from_ms(element.duration_ms)
             continue
-        if element not in filled_in:
-            filled_in[element] = _filled_in(element, defaults, flash_ms)
-        press = filled_in[element]
-        assert press.on_ms is not None
-        assert press.delay_ms is not None
-        now_ps += silence_ps
-        start_ps, now_ps = now_ps, now_ps + ps_from_ms(press.on_ms)
+        if element not in distinct:
+            press = _filled_in(element if isinstance(element, Press) else Press(tone=element), defaults, flash_ms)
+            assert press.on_ms is not None
+            assert press.delay_ms is not None
+            distinct[element] = (press, ps_from_ms(press.on_ms), ps_from_ms(press.delay_ms))
+        press, on_ps, delay_ps = distinct[element]
+        start_ps = now_ps + silence_ps
+        now_ps = start_ps + on_ps
         if press.tone is not Tone.FLASH:
             sounds.append(_Sound(press, start_ps, now_ps))
-        silence_ps = ps_from_ms(press.delay_ms)
+        silence_ps = delay_ps
     return sounds, now_ps + ps_from_ms(tail_ms)
 
 
@@ -376,9 +372,10 @@ def _check_range(name: str, value: float, lowest: float, highest: float) -> None
 def _check_edges(sounds: list[_Sound], rendered: tuple[RenderedTone, ...], samplerate: int, ramp_ms: float) -> None:
     """Refuse tones that have no sample, that their ramps do not fit in, or that run into their like."""
     n_ramp = round(ramp_ms * samplerate / 1000.0)
+    shortest = max(1, 2 * n_ramp)
     for sound, place in zip(sounds, rendered, strict=True):
         n_on = place.stop - place.start
-        if n_on < max(1, 2 * n_ramp):
+        if n_on < shortest:
             raise InvalidSettingError(
                 f"on_ms is {sound.press.on_ms:g}, {n_on} samples at {samplerate} Hz; a tone must hold at least one "
                 f"sample and its two ramps of {ramp_ms:g} ms: lengthen it, or shorten ramp_ms"

@@ -107,6 +107,8 @@ class Tone(enum.StrEnum):
         InvalidToneError
             The text is not one of the 17 names.
         """
+        if isinstance(name, cls):
+            return name
         text = name.value if isinstance(name, enum.Enum) else name
         tone = _BY_NAME.get(text) if isinstance(text, str) else None
         if tone is None:

@@ -224,7 +224,7 @@ def render(
         if rng is not None:
             wave = _wave(press, n_on, rate, ramp, rng.uniform(0.0, 2 * math.pi, 2))
         else:
-            kind = (id(press), n_on)  # by identity: equal presses are one object, and hashing a Press is slow
+            kind = (id(press), n_on)  # one object for all equal presses; hashing a Press is slow
             if kind not in waves:
                 waves[kind] = _wave(press, n_on, rate, ramp, np.zeros(2))
             wave = waves[kind]

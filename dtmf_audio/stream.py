@@ -22,7 +22,6 @@ then; it does not influence the finished tone.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -167,7 +166,7 @@ class StreamDecoder:
         self._waiting: list[_Part] = []
         self._presses: dict[int, _Press] = {}
         self._stops: dict[tuple[int, int], int] = {}  # measured stop, by label and last window
-        self._announced: dict[tuple[int, int], int] = {}  # told start, by label and first window
+        self._announced: set[tuple[int, int]] = set()  # label and first window
         self._lost: list[tuple[int, int]] = []
         self._recent: list[tuple[int, int, float]] = []  # label, stop and power of the last accepted presses
 
@@ -184,21 +183,36 @@ class StreamDecoder:
         self._buffer = np.concatenate([self._buffer, samples])
         self._n_fed += len(samples)
         labels = self._new_labels()
-        if not len(labels):
-            return []
+        events = self._window_by_window(labels) if self._announce else self._advance(labels)
+        self._forget()
+        return events
+
+    def _window_by_window(self, labels: Labels) -> list[Event]:
+        """Advance one window at a time where there is anything in them, so that what is told depends on no chunk."""
+        events: list[Event] = []
+        marked = np.flatnonzero(labels != NO_PAIR).tolist()
+        at = 0
+        while at < len(labels):
+            step = 1
+            if not (self._tracker.open or self._waiting or self._presses):
+                following = next((i for i in marked if i >= at), len(labels))
+                step = max(1, following - at)
+            events += self._advance(labels[at : at + step])
+            at += step
+        return events
+
+    def _advance(self, labels: Labels) -> list[Event]:
+        """Take the labels of the next windows through runs, parts and presses to events."""
         offset = self._tracker.known
         ended = self._tracker.update(labels)
         if not (ended or self._tracker.open or self._waiting or self._presses):
-            self._forget()
             return []
         runs = [*ended, *self._tracker.open.values()]
         for run in runs:
             self._cut(run, over=self._tracker.open.get(run.label) is not run)
         finished = self._measure_ready()
         events: list[Event] = list(self._announcements(runs, labels, offset)) if self._announce else []
-        events += self._verdicts(finished + self._take_finished())
-        self._forget()
-        return events
+        return events + self._verdicts(finished + self._take_finished())
 
     def _new_labels(self) -> Labels:
         """Labels of the windows that the new samples completed."""
@@ -256,7 +270,7 @@ class StreamDecoder:
             has_stop=part.has_stop,
         )
 
-    def _measure(self, candidates: list[Candidate], *, heard_until: list[int] | None = None) -> Measurements:
+    def _measure(self, candidates: list[Candidate], *, heard_until: int | None = None) -> Measurements:
         """Measure candidates on the audio around them, or on what was heard of it until a sample."""
         length, before = self._measurer.piece_len, self._measurer.samples_before
         pieces = np.zeros((len(candidates), length), np.float32)
@@ -265,7 +279,7 @@ class StreamDecoder:
             start = candidate.start - before - buffer_start
             stop = start + length
             if heard_until is not None:
-                stop = min(stop, heard_until[i] - buffer_start)
+                stop = min(stop, heard_until - buffer_start)
             audio = self._buffer[max(start, 0) : max(stop, 0)]
             pieces[i, max(-start, 0) : max(-start, 0) + len(audio)] = audio
         return self._measurer.measure(pieces, candidates)
@@ -330,13 +344,13 @@ class StreamDecoder:
         for i, (press, refusal) in enumerate(zip(finished, refusals(joined, self.profile), strict=True)):
             if refusal is None:
                 refusal = self._echo(press.label, press.start, float(power_dbm0[i]))
-            told = [self._announced[key] for first in press.runs if (key := (press.label, first)) in self._announced]
+            told = any((press.label, first) in self._announced for first in press.runs)
             tone = _tone(press.label)
             if refusal is not None:
                 if told:
                     events.append(self._rejection(tone, press, refusal))
                 continue
-            self._recent.append((press.label, press.stop, float(power_dbm0[i])))
+            self._recent = [*self._recent[-7:], (press.label, press.stop, float(power_dbm0[i]))]
             if self._announce and not told:
                 settled = (press.last_window + SETTLE + WINDOW_BLOCKS) * self._block_len
                 events.append(self._tone_started(tone, press.start, settled))
@@ -366,68 +380,42 @@ class StreamDecoder:
                 return Refusal(name, louder_dbm0 - power_dbm0, most, "dB")
         return None
 
-    def _announcements(self, runs: list[Run], labels: Labels, offset: int) -> Iterable[ToneStarted]:
-        """Tell the tones that have become sure in these windows, each at the first age at which it is."""
-        checks = {
-            (run.label, run.first): [
-                run.first + age
-                for age in ANNOUNCE_AGES
-                if offset <= run.first + age < offset + len(labels)
-                and labels[run.first + age - offset] == run.label != NO_PAIR
-            ]
+    def _announcements(self, runs: list[Run], labels: Labels, offset: int) -> list[ToneStarted]:
+        """Tell the tones that have become sure in this window."""
+        window = offset + len(labels) - 1
+        due = [
+            run
             for run in runs
-        }
-        previous = {(run.label, run.first): run.previous_last for run in runs}
-        while True:
-            due = [(key, windows.pop(0)) for key, windows in checks.items() if windows and key not in self._announced]
-            due = [(key, window) for key, window in due if self._may_announce(key, window, previous[key])]
-            if not due and not any(w for key, w in checks.items() if key not in self._announced):
-                return
-            if due:
-                yield from self._check(due, previous)
-
-    def _may_announce(self, key: tuple[int, int], window: int, previous_last: int | None) -> bool:
-        """Whether it is settled at this window where the run of the same pair before this one stopped."""
-        if previous_last is None or key[1] - previous_last > self._join_windows:
-            return True
-        return previous_last + SETTLE < window
-
-    def _check(
-        self, due: list[tuple[tuple[int, int], int]], previous: dict[tuple[int, int], int | None]
-    ) -> Iterable[ToneStarted]:
-        """Judge runs on what was heard up to a window; tell those that are sure and are no continuation."""
-        candidates, heard = [], []
-        for (label, first), window in due:
-            previous_last, start = previous[label, first], max(first, window + WINDOW_BLOCKS - LONGEST_PART)
-            earliest = 0
-            if previous_last is not None:
-                earliest = (previous_last + first + WINDOW_BLOCKS) * self._block_len // 2
-            heard.append((window + WINDOW_BLOCKS) * self._block_len)
-            candidates.append(
-                Candidate(
-                    low=label // 4,
-                    high=label % 4,
-                    start=start * self._block_len,
-                    stop=heard[-1],
-                    earliest=earliest,
-                    latest=heard[-1],
-                    has_start=start == first,
-                    has_stop=False,
-                )
-            )
-        measured = self._measure(candidates, heard_until=heard)
+            if window - run.first in ANNOUNCE_AGES
+            and run.last == window
+            and (run.label, run.first) not in self._announced
+            and self._is_settled_before(run, window)
+        ]
+        if not due:
+            return []
+        heard_until = (window + WINDOW_BLOCKS) * self._block_len
+        measured = self._measure([self._opening(run, window) for run in due], heard_until=heard_until)
         least = self.profile.min_evidence + ANNOUNCE_EVIDENCE
-        for i, refusal in enumerate(refusals(measured, self.profile, min_evidence=least)):
-            key, start = due[i][0], int(measured.start[i])
-            if refusal is not None or key in self._announced:
+        told = []
+        for i, (run, refusal) in enumerate(zip(due, refusals(measured, self.profile, min_evidence=least), strict=True)):
+            start = int(measured.start[i])
+            if refusal is not None or self._echo(run.label, start, float(measured.pair_dbm0[i])) is not None:
                 continue
-            if self._echo(key[0], start, float(measured.pair_dbm0[i])) is not None:
-                continue
-            before = previous[key]
-            stop_before = None if before is None else self._stops.get((key[0], before))
-            self._announced[key] = start
+            self._announced.add((run.label, run.first))
+            stop_before = None if run.previous_last is None else self._stops.get((run.label, run.previous_last))
             if stop_before is None or not self._bridges(stop_before, start):
-                yield self._tone_started(_tone(key[0]), start, heard[i])
+                told.append(self._tone_started(_tone(run.label), start, heard_until))
+        return told
+
+    def _is_settled_before(self, run: Run, window: int) -> bool:
+        """Whether it is known at this window where the run of the same pair before this one stopped."""
+        previous = run.previous_last
+        return previous is None or run.first - previous > self._join_windows or previous + SETTLE < window
+
+    def _opening(self, run: Run, window: int) -> Candidate:
+        """What was heard of a run by the end of a window, as a candidate that has not stopped."""
+        part = _Part(run, max(run.first, window + WINDOW_BLOCKS - LONGEST_PART), window + WINDOW_BLOCKS, has_stop=False)
+        return self._candidate(part)
 
     def _tone_started(self, tone: Tone, start: int, heard_until: int) -> ToneStarted:
         return ToneStarted(
@@ -469,8 +457,7 @@ class StreamDecoder:
             needed = {(press.label, first) for press in self._presses.values() for first in press.runs}
             needed |= {(run.label, run.first) for run in self._tracker.open.values()}
             needed |= {(part.run.label, part.run.first) for part in self._waiting}
-            self._announced = {key: start for key, start in self._announced.items() if key in needed}
-        self._recent = self._recent[-8:]
+            self._announced &= needed
         self._lost = [(begin, end) for begin, end in self._lost if end >= self._n_fed - 10 * self._keep]
 
 

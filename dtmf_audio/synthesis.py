@@ -24,7 +24,6 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +37,6 @@ from dtmf_audio.units import (
     amplitude_ratio_from_db,
     dbm0_from_amplitude,
     ps_from_ms,
-    samples_from_ps,
 )
 
 DEFAULT_ON_MS = 100.0  # chosen: accepted by every receiver in the field
@@ -197,29 +195,21 @@ def render(
     _check_range("ramp_ms", ramp_ms, 0.0, MAX_RAMP_MS)
     _check_range("lead_ms", lead_ms, 0.0, math.inf)
     _check_range("tail_ms", tail_ms, 0.0, math.inf)
-    sounds, length_ps = _lay_out(_elements(tones), defaults, lead_ms=lead_ms, tail_ms=tail_ms, flash_ms=flash_ms)
-
-    n_samples = samples_from_ps(length_ps, rate)
+    presses, rendered, n_samples = _lay_out(
+        _elements(tones), defaults, rate, lead_ms=lead_ms, tail_ms=tail_ms, flash_ms=flash_ms
+    )
     if n_samples > MAX_SAMPLES:
         raise InvalidSettingError(
-            f"the rendering would last {length_ps / PICOSECONDS_PER_S:g} s; at {rate} Hz at most "
+            f"the rendering would last {n_samples / rate:g} s; at {rate} Hz at most "
             f"{MAX_SAMPLES / rate:g} s ({MAX_SAMPLES} samples) are rendered at once: render it in parts, or shorten "
             "the delays"
         )
-    rendered = tuple(
-        RenderedTone(
-            tone=press.tone,
-            start=samples_from_ps(start_ps, rate),
-            stop=samples_from_ps(stop_ps, rate),
-        )
-        for press, start_ps, stop_ps in sounds
-    )
-    _check_edges(sounds, rendered, rate, ramp_ms)
+    _check_edges(presses, rendered, rate, ramp_ms)
 
     samples = np.zeros(n_samples)
     ramp = _ramp(round(ramp_ms * rate / 1000.0))
     waves: dict[tuple[int, int], Samples] = {}
-    for (press, _, _), place in zip(sounds, rendered, strict=True):
+    for press, place in zip(presses, rendered, strict=True):
         n_on = place.stop - place.start
         if rng is not None:
             wave = _wave(press, n_on, rate, ramp, rng.uniform(0.0, 2 * math.pi, 2))
@@ -229,7 +219,7 @@ def render(
                 waves[kind] = _wave(press, n_on, rate, ramp, np.zeros(2))
             wave = waves[kind]
         samples[place.start : place.stop] = wave
-    return Rendering(samples=samples, samplerate=rate, tones=rendered)
+    return Rendering(samples=samples, samplerate=rate, tones=tuple(rendered))
 
 
 def highest_level_dbm0(twist_db: float) -> float:
@@ -282,14 +272,6 @@ def _frames(pcm: npt.NDArray[np.int16], timestamp: int) -> Iterator[AudioFrame]:
         yield AudioFrame(data=data.ljust(2 * FRAME_SAMPLES, b"\0"), timestamp=timestamp + index * FRAME_TICKS)
 
 
-class _Sound(NamedTuple):
-    """A press with every setting filled in, and its time. Equal presses share one object."""
-
-    press: Press
-    start_ps: int
-    stop_ps: int
-
-
 def _elements(tones: str | Iterable[Tone | Press | Pause | str]) -> list[Tone | Press | Pause]:
     """Read what the caller gave as tones, presses and pauses."""
     sequence: Iterable[Tone | Press | Pause | str]
@@ -306,29 +288,42 @@ def _elements(tones: str | Iterable[Tone | Press | Pause | str]) -> list[Tone | 
 
 
 def _lay_out(
-    elements: list[Tone | Press | Pause], defaults: Press, *, lead_ms: float, tail_ms: float, flash_ms: float | None
-) -> tuple[list[_Sound], int]:
-    """Give every press its settings and its time, and the whole its length, in picoseconds."""
-    sounds: list[_Sound] = []
-    distinct: dict[Tone | Press, tuple[Press, int, int]] = {}  # filled in, with its on_ms and delay_ms as ps
-    now_ps = ps_from_ms(lead_ms)
-    silence_ps = 0  # owed after the last press, paid when the next one comes
+    elements: list[Tone | Press | Pause],
+    defaults: Press,
+    samplerate: int,
+    *,
+    lead_ms: float,
+    tail_ms: float,
+    flash_ms: float | None,
+) -> tuple[list[Press], list[RenderedTone], int]:
+    """Give every press that sounds its settings and its place, and the whole its length in samples.
+
+    Equal elements share one filled-in press. Times are in picoseconds times ``samplerate``, so that one sample
+    is ``PICOSECONDS_PER_S``, and half a sample late, so that ``//`` finds the nearest sample.
+    """
+    presses: list[Press] = []
+    rendered: list[RenderedTone] = []
+    distinct: dict[Tone | Press, tuple[Press, int, int]] = {}  # filled in, the length of it and of its delay
+    now = ps_from_ms(lead_ms) * samplerate + PICOSECONDS_PER_S // 2
+    silence = 0  # owed after the last press, paid when the next one comes
     for element in elements:
         if isinstance(element, Pause):
-            now_ps += ps_from_ms(element.duration_ms)
+            now += ps_from_ms(element.duration_ms) * samplerate
             continue
         if element not in distinct:
             press = _filled_in(element if isinstance(element, Press) else Press(tone=element), defaults, flash_ms)
             assert press.on_ms is not None
             assert press.delay_ms is not None
-            distinct[element] = (press, ps_from_ms(press.on_ms), ps_from_ms(press.delay_ms))
-        press, on_ps, delay_ps = distinct[element]
-        start_ps = now_ps + silence_ps
-        now_ps = start_ps + on_ps
+            distinct[element] = (press, ps_from_ms(press.on_ms) * samplerate, ps_from_ms(press.delay_ms) * samplerate)
+        press, on, delay = distinct[element]
+        start = now + silence
+        now = start + on
         if press.tone is not Tone.FLASH:
-            sounds.append(_Sound(press, start_ps, now_ps))
-        silence_ps = delay_ps
-    return sounds, now_ps + ps_from_ms(tail_ms)
+            place = RenderedTone(tone=press.tone, start=start // PICOSECONDS_PER_S, stop=now // PICOSECONDS_PER_S)
+            presses.append(press)
+            rendered.append(place)
+        silence = delay
+    return presses, rendered, (now + ps_from_ms(tail_ms) * samplerate) // PICOSECONDS_PER_S
 
 
 def _filled_in(press: Press, defaults: Press, flash_ms: float | None) -> Press:
@@ -369,15 +364,15 @@ def _check_range(name: str, value: float, lowest: float, highest: float) -> None
     raise InvalidSettingError(f"{name} is {value:g}; it must be {wanted}")
 
 
-def _check_edges(sounds: list[_Sound], rendered: tuple[RenderedTone, ...], samplerate: int, ramp_ms: float) -> None:
+def _check_edges(presses: list[Press], rendered: list[RenderedTone], samplerate: int, ramp_ms: float) -> None:
     """Refuse tones that have no sample, that their ramps do not fit in, or that run into their like."""
     n_ramp = round(ramp_ms * samplerate / 1000.0)
     shortest = max(1, 2 * n_ramp)
-    for sound, place in zip(sounds, rendered, strict=True):
+    for press, place in zip(presses, rendered, strict=True):
         n_on = place.stop - place.start
         if n_on < shortest:
             raise InvalidSettingError(
-                f"on_ms is {sound.press.on_ms:g}, {n_on} samples at {samplerate} Hz; a tone must hold at least one "
+                f"on_ms is {press.on_ms:g}, {n_on} samples at {samplerate} Hz; a tone must hold at least one "
                 f"sample and its two ramps of {ramp_ms:g} ms: lengthen it, or shorten ramp_ms"
             )
     for index, (before, after) in enumerate(itertools.pairwise(rendered), start=1):

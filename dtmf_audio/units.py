@@ -53,19 +53,14 @@ def db_from_power_ratio(ratio: float) -> float:
 
 
 def samples_from_ms(duration_ms: float, samplerate: int) -> int:
-    """Whole samples nearest to a duration in milliseconds; a half rounds up."""
-    return samples_from_ps(ps_from_ms(duration_ms), samplerate)
+    """Whole samples nearest to a duration in milliseconds, in integer arithmetic; a half rounds up."""
+    return (ps_from_ms(duration_ms) * samplerate + PICOSECONDS_PER_S // 2) // PICOSECONDS_PER_S
 
 
 def ps_from_ms(duration_ms: float) -> int:
     """Whole picoseconds nearest to a duration in milliseconds, however long."""
     whole_ms = math.floor(duration_ms)
     return whole_ms * PICOSECONDS_PER_MS + round(float(duration_ms - whole_ms) * PICOSECONDS_PER_MS)
-
-
-def samples_from_ps(duration_ps: int, samplerate: int) -> int:
-    """Whole samples nearest to a duration in picoseconds, in integer arithmetic; a half rounds up."""
-    return (2 * duration_ps * samplerate + PICOSECONDS_PER_S) // (2 * PICOSECONDS_PER_S)
 
 
 def ms_from_samples(samples: float, samplerate: int) -> float:

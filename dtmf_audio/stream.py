@@ -140,9 +140,10 @@ class StreamDecoder:
             raise InvalidSettingError(f"a gap of {n_samples!r} samples was told; it must be a whole number, 0 or more")
         longest = round(LONGEST_GAP_MS * self.samplerate / 1000.0)
         if n_samples > longest:
+            position = self._origin + self._n_fed + int(n_samples)
             events = self._finish()
-            self._origin += self._n_fed + int(n_samples)
             self._begin()
+            self._origin = position
             return events
         if n_samples:
             self._lost.append((self._n_fed, self._n_fed + int(n_samples)))

@@ -1,0 +1,70 @@
+"""What several test modules need: random presses, and the comparison of what was found with the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dtmf_audio import DetectedTone, Press, RenderedTone, Rendering, render
+from dtmf_audio.tones import KEY_TONES
+
+
+def random_presses(
+    n: int,
+    seed: int,
+    *,
+    samplerate: int = 8000,
+    on_ms: float = 40.0,
+    delay_ms: float = 40.0,
+    level_dbm0: float = -10.0,
+    twist_db: float = 0.0,
+    low_offset_pct: float = 0.0,
+    high_offset_pct: float = 0.0,
+    ramp_ms: float = 0.0,
+) -> Rendering:
+    """Every key in turn, in random order, at random phases, not aligned with any block of 5 ms."""
+    rng = np.random.default_rng(seed)
+    order = np.concatenate([rng.permutation(16) for _ in range(-(-n // 16))])[:n]
+    presses = [Press(tone=KEY_TONES[code], delay_ms=delay_ms + rng.uniform(0.0, 5.0)) for code in order]
+    return render(
+        presses,
+        samplerate,
+        on_ms=on_ms,
+        level_dbm0=level_dbm0,
+        twist_db=twist_db,
+        low_offset_pct=low_offset_pct,
+        high_offset_pct=high_offset_pct,
+        ramp_ms=ramp_ms,
+        lead_ms=60.0 + rng.uniform(0.0, 20.0),
+        tail_ms=60.0,
+        rng=rng,
+    )
+
+
+@dataclass(frozen=True)
+class Score:
+    """Presses missed, heard more than once, and tones heard where there was no such press."""
+
+    missed: int
+    doubled: int
+    false: int
+
+
+NO_ERRORS = Score(0, 0, 0)
+
+
+def score(truth: Sequence[RenderedTone], found: Sequence[DetectedTone]) -> Score:
+    """Match each press with the tones of its key that overlap it."""
+    left = list(found)
+    missed = doubled = 0
+    for press in truth:
+        hits = [
+            tone for tone in left if tone.tone is press.tone and tone.start < press.stop and tone.stop > press.start
+        ]
+        missed += not hits
+        doubled += max(0, len(hits) - 1)
+        for hit in hits:
+            left.remove(hit)
+    return Score(missed, doubled, len(left))

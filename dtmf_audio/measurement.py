@@ -50,6 +50,7 @@ NOISE_BAND_HZ = (500.0, 3600.0)
 SUBBAND_HZ = 200.0
 HUM_BAND_HZ = (100.0, 500.0)
 NOISE_REFERENCE_HZ = 4000.0
+OUTSIDE_MS = (4.0, 24.0)  # past the ends of the press
 MAIN_LOBE_BINS = 2.0  # half width of a Hann window's main lobe
 TINY = 1e-20
 
@@ -94,8 +95,11 @@ class Measurements:
         Weaker tone over the strongest line from 100 to 500 Hz: where dial tone and hum lie, and voices.
     flatness_db : float64
         Geometric over arithmetic mean of the residual's spectrum: near 0 for white noise, far below for speech.
-    scatter_db : float64
-        How much the less steady of the tones wobbles from 5 ms to 5 ms, relative to its level.
+    swell_db : float64
+        Level of the first third against that of the last, absolute, largest of the two tones.
+    outside_db : float64
+        How far the tones' frequencies fall off in the 20 ms before or after the press, whichever is less, for
+        the tone that falls off less.
     """
 
     start: Ints
@@ -109,7 +113,8 @@ class Measurements:
     margin_db: Samples
     hum_margin_db: Samples
     flatness_db: Samples
-    scatter_db: Samples
+    swell_db: Samples
+    outside_db: Samples
 
     @property
     def twist_db(self) -> Samples:
@@ -228,10 +233,8 @@ class Measurer:
                 middle=(start + stop) // 2,
             )
         purity = self._purity(wide, pair, start, stop, low_hz, high_hz)
-        scatter = np.maximum(
-            self._scatter(low_phasors, low_hz - self._nominal_hz[low], start, stop),
-            self._scatter(high_phasors, high_hz - self._nominal_hz[high], start, stop),
-        )
+        low_shape = self._shape(low_phasors, low_hz - self._nominal_hz[low], start, stop)
+        high_shape = self._shape(high_phasors, high_hz - self._nominal_hz[high], start, stop)
         start = np.where(has_start, self._ramp_edge(clean, pair, start, purity.noise, falling=False), start)
         stop = np.where(has_stop, self._ramp_edge(clean, pair, stop, purity.noise, falling=True), stop)
         return Measurements(
@@ -246,7 +249,8 @@ class Measurer:
             margin_db=purity.margin_db,
             hum_margin_db=purity.hum_margin_db,
             flatness_db=purity.flatness_db,
-            scatter_db=scatter,
+            swell_db=np.maximum(low_shape.swell_db, high_shape.swell_db),
+            outside_db=np.minimum(low_shape.outside_db, high_shape.outside_db),
         )
 
     def _prepare(self, pieces: Samples) -> tuple[Samples, Samples]:
@@ -365,17 +369,26 @@ class Measurer:
             flatness_db=10.0 * (np.log10(subbands).mean(axis=1) - np.log10(subbands.mean(axis=1))),
         )
 
-    def _scatter(self, phasors: npt.NDArray[np.complex128], offset_hz: Samples, start: Ints, stop: Ints) -> Samples:
-        """Variance of the tone's 5 ms phasors about their mean, relative to the mean's power, in dB."""
+    def _shape(self, phasors: npt.NDArray[np.complex128], offset_hz: Samples, start: Ints, stop: Ints) -> _Shape:
+        """Follow one tone through the press in thirds, and past its ends."""
         turned = phasors * np.exp(-2j * np.pi * offset_hz[:, np.newaxis] * self._block_times)
-        n_pairs = turned.shape[1] // 2
-        pairs = turned[:, : 2 * n_pairs : 2] + turned[:, 1 : 2 * n_pairs : 2]
-        at = 2 * self._block_len * np.arange(n_pairs)
-        inside = (at >= start[:, np.newaxis]) & (at + 2 * self._block_len <= stop[:, np.newaxis])
-        n_inside = inside.sum(axis=1)
-        mean = (pairs * inside).sum(axis=1) / np.maximum(n_inside, 1)
-        deviation = (np.abs(pairs - mean[:, np.newaxis]) ** 2 * inside).sum(axis=1) / np.maximum(n_inside - 1, 1)
-        return np.where(n_inside > 1, _db(deviation, np.abs(mean) ** 2), 0.0)
+        at = self._block_len * np.arange(turned.shape[1]) + self._block_len // 2  # middles of the blocks
+
+        def mean_between(first: npt.NDArray[Any], last: npt.NDArray[Any]) -> npt.NDArray[np.complex128]:
+            inside = (at >= first[:, np.newaxis]) & (at < last[:, np.newaxis])
+            return np.asarray((turned * inside).sum(axis=1) / np.maximum(inside.sum(axis=1), 1))
+
+        third = (stop - start) / 3.0
+        first, last = mean_between(start, start + third), mean_between(stop - third, stop)
+        near, far = self._samples(OUTSIDE_MS[0]), self._samples(OUTSIDE_MS[1])
+        inside_power = np.abs(mean_between(start, stop)) ** 2
+        outside_power = np.maximum(
+            np.abs(mean_between(start - far, start - near)) ** 2, np.abs(mean_between(stop + near, stop + far)) ** 2
+        )
+        return _Shape(
+            swell_db=np.abs(_db(np.abs(first) ** 2, np.abs(last) ** 2)),
+            outside_db=_db(inside_power, outside_power),
+        )
 
     def _ramp_edge(self, clean: Samples, pair: _Pair, edge: Ints, noise: Samples, *, falling: bool) -> Ints:
         """Move an edge from half height to the foot of its ramp, where the ramp can be told from the noise."""
@@ -415,6 +428,14 @@ class _Purity:
     margin_db: Samples
     hum_margin_db: Samples
     flatness_db: Samples
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How one tone goes through the press, (n,) each; as in :class:`Measurements`."""
+
+    swell_db: Samples
+    outside_db: Samples
 
 
 @dataclass(frozen=True, slots=True)

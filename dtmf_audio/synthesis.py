@@ -127,6 +127,11 @@ class AudioFrame:
     data: bytes
     timestamp: int
 
+    @property
+    def samples(self) -> npt.NDArray[np.int16]:
+        """The frame's samples, int16, shape (320,)."""
+        return np.frombuffer(self.data, "<i2")
+
 
 def render(
     tones: str | Iterable[Tone | Press | Pause | str],

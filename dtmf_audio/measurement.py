@@ -32,7 +32,7 @@ from dtmf_audio.tones import HIGH_HZ, LOW_HZ
 from dtmf_audio.units import FULL_SCALE_SINE_DBM0
 
 LEAD_MS = 40.0  # audio looked at before and after the body
-BODY_MS = 160.0  # longest body; a longer press is measured in parts
+BODY_MS = 100.0  # longest body; a longer press is measured in parts
 SHORTEST_MS = 5.0  # a body is never taken to be shorter than this
 GOERTZEL_MS = 2.5
 WORK_RATE_HZ = 8000  # lowest rate after decimation, for inputs at or above it

@@ -6,7 +6,7 @@ What happens to one press (a window is 20 ms, one every 5 ms; ``x`` carries the 
     . x x x . . x x x . .              two windows missing: still one run
     x x x x . . . . x x x x            two runs; the hole between the measured edges decides:
                                        up to bridge_ms one press, beyond it two
-    x x x x x ... x x x x x            longer than 160 ms: cut into parts of 120 ms, each measured;
+    x x x x x ... x x x x x            longer than 100 ms: cut into parts of 60 ms, each measured;
                                        the best part speaks for the press
     1 1 1 1 1 2 2 2 2 2                another pair at once: two runs of different pairs, two presses
 
@@ -41,12 +41,14 @@ from dtmf_audio.tones import Tone
 Event = ToneStarted | DetectedTone | Rejection
 
 STEP_SAMPLES = 2**17  # chosen: samples, phasors and powers of a step stay in the cache
-LONGEST_PART = 32  # windows' extent of a candidate in blocks: 160 ms, what a measurer takes
-PART = 24  # blocks cut off a longer run at a time; what is left over is never shorter than 40 ms
+LONGEST_PART = 20  # windows' extent of a candidate in blocks: 100 ms, what a measurer takes
+PART = 12  # blocks cut off a longer run at a time: 60 ms are proof enough, and one part is spared a jump of the phase
 SETTLE = 12  # windows after a candidate that must be known before it is measured
 JOIN_SLACK_MS = 20.0  # breaks between runs are this much longer than the hole at the most
 JOIN_LEVEL_DB = 12.0  # parts of one press differ by no more in level
-ANNOUNCE_AGES = (4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28)  # windows after a run's first: 40 to 160 ms of audio
+TAIL_DB = 20.0  # a part so much weaker than another is the tail of the press, not the press
+SURE = 3.0  # evidence beyond which more does not matter
+ANNOUNCE_AGES = (4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24)  # windows after a run's first: 40 to 140 ms of audio
 ANNOUNCE_EVIDENCE = 1.0  # evidence that a started tone must have beyond the profile's: it may not be taken back
 LONGEST_GAP_MS = 500.0  # a longer gap ends everything before it
 
@@ -296,7 +298,7 @@ class StreamDecoder:
             press.stop = max(press.stop, stop)
             press.last_window = part.run.last
             press.runs.append(part.run.first)
-            if proof > press.proof:
+            if _speaks_better(measured, proof, press):
                 press.best, press.proof = measured, proof
             return []
         self._presses[label] = _Press(label, start, stop, part.run.last, measured, proof, runs=[part.run.first])
@@ -487,6 +489,14 @@ class _Press:
     best: Measurements
     proof: float
     runs: list[int] = field(default_factory=list)
+
+
+def _speaks_better(part: Measurements, proof: float, press: _Press) -> bool:
+    """Whether a part speaks for its press rather than the best so far: the surer, of sure ones the louder."""
+    louder_db = float(part.pair_dbm0[0] - press.best.pair_dbm0[0])
+    if abs(louder_db) > TAIL_DB:
+        return louder_db > 0
+    return (min(proof, SURE), louder_db) > (min(press.proof, SURE), 0.0)
 
 
 def _tone(label: int) -> Tone:

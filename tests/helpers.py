@@ -13,7 +13,7 @@ from dtmf_audio.tones import KEY_TONES
 
 def random_presses(
     n: int,
-    seed: int,
+    seed: int | Sequence[int],
     *,
     samplerate: int = 8000,
     on_ms: float = 40.0,

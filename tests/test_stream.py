@@ -52,7 +52,7 @@ def noisy_presses(seed, snr_db):
 NOISY = {snr_db: noisy_presses(41, snr_db) for snr_db in (20.0, 0.0)}
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25)
 @given(st.data())
 @pytest.mark.parametrize("snr_db", NOISY)
 def test_any_chunking_gives_the_same_events(snr_db, data):

@@ -1,0 +1,106 @@
+"""The rooms of the package: imports point down, and what is pure stays pure."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import dtmf_audio
+
+PACKAGE = Path(dtmf_audio.__file__).parent
+WORDS = {"errors", "tones", "units", "profiles", "events"}  # layer 0: anything may use them
+
+MAY_IMPORT: dict[str, set[str]] = {
+    # 0: words
+    "errors": set(),
+    "tones": {"errors"},
+    "units": set(),
+    "profiles": {"errors", "tones"},
+    "events": {"tones"},
+    # 1: arrays in, arrays out
+    "signals": WORDS,
+    "synthesis": WORDS | {"signals"},
+    "channel": WORDS | {"signals"},
+    "goertzel": WORDS | {"signals"},
+    "measurement": WORDS | {"signals", "goertzel"},
+    "judgement": WORDS | {"signals", "measurement"},
+    "detector": WORDS | {"signals", "goertzel"},
+    # 2: time
+    "stream": WORDS | {"signals", "goertzel", "measurement", "judgement", "detector"},
+    "decoder": WORDS | {"signals", "goertzel", "stream"},
+    # 3: the world
+    "audio_io": WORDS | {"signals"},
+    "files": WORDS | {"signals", "goertzel", "stream", "decoder", "audio_io"},
+    "graph": set(),
+    "graph.models": {"errors", "tones", "events"},
+    "formats": WORDS | {"synthesis"},
+    "cli": WORDS | {"", "signals", "synthesis", "channel", "goertzel", "audio_io", "files", "formats", "graph.models"},
+    "__main__": {"cli"},
+    "": WORDS | {"stream", "decoder", "synthesis", "files"},
+}
+PURE = {name for name in MAY_IMPORT if name in WORDS} | {
+    "signals",
+    "synthesis",
+    "channel",
+    "goertzel",
+    "measurement",
+    "judgement",
+    "detector",
+    "stream",
+    "decoder",
+}
+WORLD = {"socket", "os", "pathlib", "time", "datetime", "random", "subprocess", "sys", "logging", "io", "tempfile"}
+
+
+def modules():
+    """Name of every module, without the package's, and its path; "" is the package itself."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        yield ".".join(part for part in parts if part != "__init__"), path
+
+
+def imports(path):
+    """Every module that a file imports, wherever in it the import stands."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+
+
+MODULES = dict(modules())
+
+
+def test_every_module_has_its_room():
+    assert set(MODULES) == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_point_down(name):
+    own = {
+        module.removeprefix("dtmf_audio").lstrip(".")
+        for module in imports(MODULES[name])
+        if module.split(".")[0] == "dtmf_audio"
+    }
+    assert own <= MAY_IMPORT[name]
+
+
+@pytest.mark.parametrize("name", sorted(PURE))
+def test_the_lower_layers_touch_no_file_clock_or_environment(name):
+    assert {module.split(".")[0] for module in imports(MODULES[name])}.isdisjoint(WORLD)
+
+
+def test_soundfile_is_imported_in_one_place():
+    assert [name for name, path in MODULES.items() if "soundfile" in set(imports(path))] == ["audio_io"]
+
+
+@pytest.mark.parametrize("name", ["dtmf_audio", "dtmf_audio.decoder", "dtmf_audio.channel"])
+def test_importing_does_not_load_scipy_or_soundfile(name):
+    check = f"import sys, {name}; print(sorted({{'scipy', 'soundfile'}} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

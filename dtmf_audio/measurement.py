@@ -57,6 +57,7 @@ TINY = 1e-20
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+Phases = npt.NDArray[np.complex128]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +141,7 @@ def concatenate(parts: list[Measurements]) -> Measurements:
 class Measurer:
     """Measures candidates of one sample rate; everything that depends on the rate alone is computed once."""
 
-    BATCH = 32  # chosen: the arrays of a batch stay in the cache
+    BATCH = 64  # chosen: fewer calls cost more than arrays in the cache save, up to here
 
     def __init__(self, samplerate: int, *, form: GoertzelForm = "matrix") -> None:
         self.decimation = max(1, samplerate // WORK_RATE_HZ)
@@ -151,7 +152,6 @@ class Measurer:
         self.n_samples = n_blocks * self._block_len
         self._bank = GoertzelBank(LOW_HZ + HIGH_HZ, self.rate, self._block_len, form=form)
         self._nominal_hz = np.array(LOW_HZ + HIGH_HZ)
-        self._times = np.arange(self.n_samples) / self.rate  # s
         self._block_times = np.arange(n_blocks) * self._block_len / self.rate  # s
         self._origin_turn = np.exp(-2j * np.pi * np.outer(self._nominal_hz, self._block_times))
         reach_hz = SEARCH_PCT / 100.0 * max(HIGH_HZ) + SEARCH_STEP_HZ
@@ -160,7 +160,7 @@ class Measurer:
         self._decimator = _decimator(self.decimation)
         self._high_pass = _high_pass(self.rate)
         self._high_pass_matrix = _convolution_matrix(self._high_pass, self._block_len * 4)
-        self._ramp_foot, self._ramp_on = _ramp_templates(self.rate)
+        self._template_feet, self._template_gains = _ramp_templates(self.rate)
         n_fft = 1 << math.ceil(math.log2(1.5 * self._samples(BODY_MS + LEAD_MS)))
         self._bins_hz = np.fft.rfftfreq(n_fft, 1.0 / self.rate)
         self._n_fft = n_fft
@@ -213,45 +213,34 @@ class Measurer:
         inset = self._samples(6.0)
         start = np.where(has_start, rough_start + inset, rough_start)
         stop = np.where(has_stop, rough_stop - inset, rough_stop)
-        search = _EdgeSearch(
-            start_from=np.maximum(rough_start - self._samples(EARLY_MS), earliest),
-            start_to=rough_start + self._samples(LATE_MS),
-            stop_from=rough_stop - self._samples(LATE_MS),
-            stop_to=np.minimum(rough_stop + self._samples(EARLY_MS), latest),
-            skew=self._samples(SKEW_MS),
-            shortest=self._samples(SHORTEST_MS),
-        )
         low_nominal, high_nominal = self._nominal_hz[low], self._nominal_hz[high]
         body = self._body_blocks(start, stop)
-        low_hz, high_hz = self._rough_frequencies(low_phasors, high_phasors, body, low_nominal, high_nominal)
-        pair = self._fit(clean, start, stop, low_hz, high_hz)
+        pair = self._rough_pair(low_phasors, high_phasors, body, low_nominal, high_nominal)
         for _ in range(2):
-            start, stop = search.run(
-                clean,
-                pair,
-                start=np.where(has_start, -1, rough_start),
-                stop=np.where(has_stop, -1, rough_stop),
-                middle=(start + stop) // 2,
-            )
+            middle = (start + stop) // 2
+            found = self._find_start(clean, pair, rough_start, np.maximum(earliest, 0), middle)
+            start = np.where(has_start, found, rough_start)
+            found = self._find_stop(clean, pair, rough_stop, middle, latest)
+            stop = np.maximum(np.where(has_stop, found, rough_stop), start + self._samples(SHORTEST_MS))
             body = self._body_blocks(start, stop)
-            low_only = low_phasors - self._leak(pair.high_amplitude, high_hz, low_nominal)
-            high_only = high_phasors - self._leak(pair.low_amplitude, low_hz, high_nominal)
-            low_hz = low_nominal + self._offset(low_only, body, low_nominal)
-            high_hz = high_nominal + self._offset(high_only, body, high_nominal)
-            pair = self._fit(clean, start, stop, low_hz, high_hz)
-        purity = self._purity(wide, pair, start, stop, low_hz, high_hz)
-        low_shape = self._shape(low_only, low_hz - low_nominal, start, stop)
-        high_shape = self._shape(high_only, high_hz - high_nominal, start, stop)
-        start = np.where(has_start, self._ramp_edge(clean, pair, start, purity.noise, falling=False), start)
-        stop = np.where(has_stop, self._ramp_edge(clean, pair, stop, purity.noise, falling=True), stop)
+            pair = self._fit(low_phasors, high_phasors, body, pair, low_nominal, high_nominal)
+        purity = self._purity(wide, pair, start, stop)
+        low_shape = self._shape(
+            low_phasors - self._response(pair.high, low_nominal), pair.low, low_nominal, start, stop
+        )
+        high_shape = self._shape(
+            high_phasors - self._response(pair.low, high_nominal), pair.high, high_nominal, start, stop
+        )
+        start = np.where(has_start, self._ramp_foot(clean, pair, start, purity.noise, falling=False), start)
+        stop = np.where(has_stop, self._ramp_foot(clean, pair, stop, purity.noise, falling=True), stop)
         return Measurements(
             start=starts + (start - self._lead) * self.decimation,
             stop=starts + (stop - self._lead) * self.decimation,
             on_ms=1000.0 * (stop - start) / self.rate,
-            low_dbm0=20.0 * np.log10(np.maximum(np.abs(pair.low_amplitude), TINY)) + FULL_SCALE_SINE_DBM0,
-            high_dbm0=20.0 * np.log10(np.maximum(np.abs(pair.high_amplitude), TINY)) + FULL_SCALE_SINE_DBM0,
-            low_offset_pct=100.0 * (low_hz / low_nominal - 1.0),
-            high_offset_pct=100.0 * (high_hz / high_nominal - 1.0),
+            low_dbm0=20.0 * np.log10(np.maximum(np.abs(pair.low.amplitude), TINY)) + FULL_SCALE_SINE_DBM0,
+            high_dbm0=20.0 * np.log10(np.maximum(np.abs(pair.high.amplitude), TINY)) + FULL_SCALE_SINE_DBM0,
+            low_offset_pct=100.0 * (pair.low.freq_hz / low_nominal - 1.0),
+            high_offset_pct=100.0 * (pair.high.freq_hz / high_nominal - 1.0),
             snr_db=purity.snr_db,
             margin_db=purity.margin_db,
             hum_margin_db=purity.hum_margin_db,
@@ -291,116 +280,149 @@ class Measurer:
         return np.asarray(phasors.reshape(8, len(clean), -1) * self._origin_turn[:, np.newaxis], np.complex128)
 
     def _body_blocks(self, start: Ints, stop: Ints) -> Samples:
-        """Weight 1 for the Goertzel blocks that lie in the body but for half a block, (n, n_blocks)."""
+        """Weight 1 for the Goertzel blocks that lie in the body, (n, n_blocks)."""
         at = np.arange(len(self._block_times)) * self._block_len
-        half = self._block_len // 2
-        inside = (at >= start[:, np.newaxis] - half) & (at + self._block_len <= stop[:, np.newaxis] + half)
+        inside = (at >= start[:, np.newaxis]) & (at + self._block_len <= stop[:, np.newaxis])
         inside[np.arange(len(inside)), (start + stop) // 2 // self._block_len] = True  # never empty
         return inside.astype(np.float64)
 
-    def _offset(self, phasors: npt.NDArray[np.complex128], body: Samples, nominal_hz: Samples) -> Samples:
-        """Offset in Hz that makes the phasors of the body add up best, (n,)."""
-        within = phasors * body
-        power = np.abs(within @ self._offset_turn) ** 2  # (n, n_offsets)
-        power[np.abs(self._offsets_hz) > SEARCH_PCT / 100.0 * nominal_hz[:, np.newaxis]] = 0.0
-        offset: Samples = self._offsets_hz[power.argmax(axis=1)]
-        n_within = body.sum(axis=1)
-        centred = body * self._block_times
-        centred = body * (self._block_times - (centred.sum(axis=1) / n_within)[:, np.newaxis])  # s from the middle
-        spread = (centred**2).sum(axis=1)
-        for _ in range(3):  # Newton's method on the power, from the best point of the grid
-            turned = phasors * np.exp(-2j * np.pi * offset[:, np.newaxis] * self._block_times)
-            total, moment = (turned * body).sum(axis=1), (turned * centred).sum(axis=1)
-            slope = np.imag(np.conj(total) * moment) / np.maximum(np.abs(total) ** 2, TINY)
-            step = slope * n_within / np.maximum(spread, TINY) / (2 * np.pi)
-            offset = offset + np.clip(step, -SEARCH_STEP_HZ, SEARCH_STEP_HZ)
-        return offset
+    def _rough_pair(
+        self, low_phasors: Phases, high_phasors: Phases, body: Samples, low_nominal: Samples, high_nominal: Samples
+    ) -> _Pair:
+        """Estimate both tones on their own, then the weaker one with the leakage of the stronger taken out."""
+        low = self._tone(low_phasors, body, low_nominal, self._grid_offset(low_phasors, body, low_nominal))
+        high = self._tone(high_phasors, body, high_nominal, self._grid_offset(high_phasors, body, high_nominal))
+        is_low = np.abs(low.amplitude) < np.abs(high.amplitude)  # whether the low tone is the weaker one
+        nominal = np.where(is_low, low_nominal, high_nominal)
+        phasors = np.where(is_low[:, np.newaxis], low_phasors, high_phasors)
+        phasors = phasors - self._response(_choose(is_low, high, low), nominal)
+        weaker = self._tone(phasors, body, nominal, self._grid_offset(phasors, body, nominal))
+        return _Pair(_choose(is_low, weaker, low), _choose(is_low, high, weaker))
 
-    def _rough_frequencies(
+    def _fit(
         self,
-        low_phasors: npt.NDArray[np.complex128],
-        high_phasors: npt.NDArray[np.complex128],
+        low_phasors: Phases,
+        high_phasors: Phases,
         body: Samples,
+        pair: _Pair,
         low_nominal: Samples,
         high_nominal: Samples,
-    ) -> tuple[Samples, Samples]:
-        """Estimate both frequencies, the weaker tone's with the leakage of the stronger taken out."""
-        low_hz = low_nominal + self._offset(low_phasors, body, low_nominal)
-        high_hz = high_nominal + self._offset(high_phasors, body, high_nominal)
-        low_amplitude = self._amplitude(low_phasors, low_hz - low_nominal, body)
-        high_amplitude = self._amplitude(high_phasors, high_hz - high_nominal, body)
-        is_low = np.abs(low_amplitude) < np.abs(high_amplitude)  # whether the low tone is the weaker one
-        nominal = np.where(is_low, low_nominal, high_nominal)
-        stronger, stronger_hz = np.where(is_low, high_amplitude, low_amplitude), np.where(is_low, high_hz, low_hz)
-        phasors = np.where(is_low[:, np.newaxis], low_phasors, high_phasors)
-        weaker_hz = nominal + self._offset(phasors - self._leak(stronger, stronger_hz, nominal), body, nominal)
-        return np.where(is_low, weaker_hz, low_hz), np.where(is_low, high_hz, weaker_hz)
+    ) -> _Pair:
+        """Fit both tones together by least squares over the blocks of the body, from a pair that is nearly right."""
+        low, high = pair.low, pair.high
+        for _ in range(2):
+            alone = low_phasors - self._response(high, low_nominal)
+            low = self._tone(alone, body, low_nominal, self._newton_offset(alone, body, low.freq_hz - low_nominal))
+            alone = high_phasors - self._response(low, high_nominal)
+            high = self._tone(alone, body, high_nominal, self._newton_offset(alone, body, high.freq_hz - high_nominal))
+        return _Pair(low, high)
 
-    def _amplitude(
-        self, phasors: npt.NDArray[np.complex128], offset_hz: Samples, body: Samples
-    ) -> npt.NDArray[np.complex128]:
-        """Complex peak amplitude, at the start of the piece, of a tone of this offset that fills the body, (n,)."""
-        turned = phasors * np.exp(-2j * np.pi * offset_hz[:, np.newaxis] * self._block_times)
+    def _grid_offset(self, phasors: Phases, body: Samples, nominal_hz: Samples) -> Samples:
+        """Offset in Hz, to a fraction of the grid, at which the phasors of the body add up best, (n,)."""
+        power = np.abs((phasors * body) @ self._offset_turn) ** 2  # (n, n_offsets)
+        power[np.abs(self._offsets_hz) > SEARCH_PCT / 100.0 * nominal_hz[:, np.newaxis]] = 0.0
+        best = np.clip(power.argmax(axis=1), 1, len(self._offsets_hz) - 2)
+        rows = np.arange(len(best))
+        before, at, after = power[rows, best - 1], power[rows, best], power[rows, best + 1]
+        curvature = np.minimum(before - 2.0 * at + after, -TINY)
+        return np.asarray(
+            self._offsets_hz[best] + np.clip((before - after) / (2.0 * curvature), -1, 1) * SEARCH_STEP_HZ
+        )
+
+    def _newton_offset(self, phasors: Phases, body: Samples, offset_hz: Samples) -> Samples:
+        """Improve an offset by a step of Newton's method on the power of the sum, (n,)."""
+        n_within = body.sum(axis=1)
+        middle = (body * self._block_times).sum(axis=1) / n_within
+        centred = body * (self._block_times - middle[:, np.newaxis])  # s
+        spread = (centred**2).sum(axis=1)
+        turned = phasors * self._block_turns(-offset_hz)
+        total, moment = (turned * body).sum(axis=1), (turned * centred).sum(axis=1)
+        slope = np.imag(np.conj(total) * moment) / np.maximum(np.abs(total) ** 2, TINY)
+        step_hz = slope * n_within / np.maximum(spread, TINY) / (2 * np.pi)
+        return np.asarray(offset_hz + np.clip(step_hz, -SEARCH_STEP_HZ, SEARCH_STEP_HZ))
+
+    def _tone(self, phasors: Phases, body: Samples, nominal_hz: Samples, offset_hz: Samples) -> _Tone:
+        """Tone of this offset that fits the phasors of the body best."""
+        total = (phasors * self._block_turns(-offset_hz) * body).sum(axis=1)
         one_block = _geometric_sum(2 * np.pi * offset_hz / self.rate, self._block_len)
-        return np.asarray(2.0 * (turned * body).sum(axis=1) / (body.sum(axis=1) * one_block))
+        return _Tone(nominal_hz + offset_hz, 2.0 * total / (body.sum(axis=1) * one_block))
 
-    def _leak(
-        self, amplitude: npt.NDArray[np.complex128], freq_hz: Samples, nominal_hz: Samples
-    ) -> npt.NDArray[np.complex128]:
-        """Phasors at ``nominal_hz`` of a tone at another frequency that never stops, (n, n_blocks)."""
-        down, up = 2 * np.pi * (freq_hz - nominal_hz) / self.rate, -2 * np.pi * (freq_hz + nominal_hz) / self.rate
-        at = self._block_len * np.arange(len(self._block_times))
-        leak = (amplitude * _geometric_sum(down, self._block_len))[:, np.newaxis] * np.exp(1j * np.outer(down, at))
-        leak += (np.conj(amplitude) * _geometric_sum(up, self._block_len))[:, np.newaxis] * np.exp(
-            1j * np.outer(up, at)
-        )
-        return np.asarray(leak / 2.0)
+    def _response(self, tone: _Tone, nominal_hz: Samples) -> Phases:
+        """Phasors at ``nominal_hz`` of a tone that never stops, (n, n_blocks)."""
+        down, up = tone.freq_hz - nominal_hz, -tone.freq_hz - nominal_hz
+        direct = tone.amplitude * _geometric_sum(2 * np.pi * down / self.rate, self._block_len)
+        image = np.conj(tone.amplitude) * _geometric_sum(2 * np.pi * up / self.rate, self._block_len)
+        response = direct[:, np.newaxis] * self._block_turns(down) + image[:, np.newaxis] * self._block_turns(up)
+        return np.asarray(response / 2.0)
 
-    def _fit(self, clean: Samples, start: Ints, stop: Ints, low_hz: Samples, high_hz: Samples) -> _Pair:
-        """Least-squares fit of both tones over the body."""
-        low_turn, high_turn = self._rotation(low_hz), self._rotation(high_hz)
-        basis = np.stack([low_turn.real, low_turn.imag, high_turn.real, high_turn.imag], axis=1)  # (n, 4, n_samples)
-        at = np.arange(self.n_samples)
-        inside = (at >= start[:, np.newaxis]) & (at < stop[:, np.newaxis])
-        within = basis * inside[:, np.newaxis]
-        gram = within @ basis.transpose(0, 2, 1) + TINY * np.eye(4)
-        weights = np.linalg.solve(gram, within @ clean[:, :, np.newaxis])  # (n, 4, 1)
-        parts = basis * weights
-        return _Pair(
-            low=parts[:, 0] + parts[:, 1],
-            high=parts[:, 2] + parts[:, 3],
-            low_amplitude=weights[:, 0, 0] - 1j * weights[:, 1, 0],
-            high_amplitude=weights[:, 2, 0] - 1j * weights[:, 3, 0],
-        )
+    def _block_turns(self, freq_hz: Samples) -> Phases:
+        """``exp(2j pi f t)`` at the start of each block, (n, n_blocks)."""
+        return _turns(2 * np.pi * freq_hz * self._block_len / self.rate, len(self._block_times))
 
-    def _rotation(self, freq_hz: Samples) -> npt.NDArray[np.complex128]:
-        """``exp(2j pi f t)`` over the piece, (n, n_samples), from a coarse and a fine one: few exponentials."""
-        fine = np.exp(2j * np.pi * freq_hz[:, np.newaxis] * self._times[: self._block_len])
-        coarse = np.exp(2j * np.pi * freq_hz[:, np.newaxis] * self._block_times)
-        turns: npt.NDArray[np.complex128] = (coarse[:, :, np.newaxis] * fine[:, np.newaxis]).reshape(len(freq_hz), -1)
-        return turns
+    def _waves(self, tone: _Tone, first: Ints, count: int) -> Samples:
+        """Samples ``first`` to ``first + count`` of a tone, (n, count)."""
+        omega = 2 * np.pi * tone.freq_hz / self.rate
+        phasors = (tone.amplitude * np.exp(1j * omega * first))[:, np.newaxis] * _turns(omega, count)
+        return np.asarray(phasors.real)
 
-    def _purity(
-        self, wide: Samples, pair: _Pair, start: Ints, stop: Ints, low_hz: Samples, high_hz: Samples
-    ) -> _Purity:
+    def _find_start(self, clean: Samples, pair: _Pair, rough: Ints, earliest: Ints, latest: Ints) -> Ints:
+        """Where the pair starts, near a rough start: where the running log-likelihood ratio is lowest, (n,)."""
+        first = rough - self._samples(EARLY_MS)
+        sums = self._likelihoods(clean, pair, first)
+        at = first[:, np.newaxis] + np.arange(sums.shape[2])
+        allowed = (at >= earliest[:, np.newaxis]) & (at <= np.maximum(latest, first)[:, np.newaxis])
+        together, low, high = first + np.where(allowed, sums, np.inf).argmin(axis=2)
+        return np.asarray(np.where(np.abs(low - high) > self._samples(SKEW_MS), np.maximum(low, high), together))
+
+    def _find_stop(self, clean: Samples, pair: _Pair, rough: Ints, earliest: Ints, latest: Ints) -> Ints:
+        """Where the pair stops, near a rough stop: where the running log-likelihood ratio is highest, (n,)."""
+        first = rough - self._samples(LATE_MS)
+        sums = self._likelihoods(clean, pair, first)
+        at = first[:, np.newaxis] + np.arange(sums.shape[2])
+        last = np.minimum(np.maximum(latest, first), self.n_samples)
+        allowed = (at >= earliest[:, np.newaxis]) & (at <= last[:, np.newaxis])
+        together, low, high = first + np.where(allowed, sums, -np.inf).argmax(axis=2)
+        return np.asarray(np.where(np.abs(low - high) > self._samples(SKEW_MS), np.minimum(low, high), together))
+
+    def _likelihoods(self, clean: Samples, pair: _Pair, first: Ints) -> Samples:
+        """Running sums from ``first`` on, of both tones and of the low and the high alone, (3, n, n_edge + 1)."""
+        count = self._samples(EARLY_MS + LATE_MS)
+        x = self._cut(clean, first, count)
+        low, high = self._waves(pair.low, first, count), self._waves(pair.high, first, count)
+        sums = np.zeros((3, len(x), count + 1))
+        np.cumsum((2.0 * (x - high) - low) * low, axis=1, out=sums[1, :, 1:])
+        np.cumsum((2.0 * (x - low) - high) * high, axis=1, out=sums[2, :, 1:])
+        both = low + high
+        np.cumsum((2.0 * x - both) * both, axis=1, out=sums[0, :, 1:])
+        return sums
+
+    def _cut(self, samples: Samples, first: Ints, count: int) -> Samples:
+        """Samples ``first`` to ``first + count`` of each row, zeros outside the piece, (n, count)."""
+        at = first[:, np.newaxis] + np.arange(count)
+        known = (at >= 0) & (at < self.n_samples)
+        return np.where(known, samples[np.arange(len(first))[:, np.newaxis], np.clip(at, 0, self.n_samples - 1)], 0.0)
+
+    def _purity(self, wide: Samples, pair: _Pair, start: Ints, stop: Ints) -> _Purity:
         """Compare the pair with the spectrum of what it leaves over in the body."""
         length = (stop - start)[:, np.newaxis]
-        phase = (np.arange(self.n_samples) - start[:, np.newaxis] + 0.5) / length
+        first = np.full(len(start), self._lead - self._samples(EARLY_MS))
+        count = self._samples(BODY_MS + 2 * EARLY_MS)
+        phase = (np.arange(count) + (first - start)[:, np.newaxis] + 0.5) / length
         window = np.where((phase > 0) & (phase < 1), 0.5 - 0.5 * np.cos(2 * np.pi * phase), 0.0)
         energy = (window**2).sum(axis=1)
-        windowed = (wide - pair.low - pair.high) * window
-        first = self._lead - self._samples(EARLY_MS)
-        power = np.abs(np.fft.rfft(windowed[:, first:], self._n_fft, axis=1)) ** 2 / energy[:, np.newaxis]
+        left_over = wide[:, first[0] : first[0] + count] - self._waves(pair.low, first, count)
+        left_over -= self._waves(pair.high, first, count)
+        power = np.abs(np.fft.rfft(left_over * window, self._n_fft, axis=1)) ** 2 / energy[:, np.newaxis]
 
         top_hz = min(NOISE_BAND_HZ[1], 0.45 * self.rate)
         in_band = (self._bins_hz >= NOISE_BAND_HZ[0]) & (self._bins_hz <= top_hz)
         in_hum = (self._bins_hz >= HUM_BAND_HZ[0]) & (self._bins_hz < HUM_BAND_HZ[1])
         bin_hz = self.rate / length
-        away = np.minimum(np.abs(self._bins_hz - low_hz[:, np.newaxis]), np.abs(self._bins_hz - high_hz[:, np.newaxis]))
+        away = np.minimum(*(np.abs(self._bins_hz - tone.freq_hz[:, np.newaxis]) for tone in (pair.low, pair.high)))
         foreign = in_band & (away > MAIN_LOBE_BINS * bin_hz)
         # A tone of amplitude a has a line of height a**2 * line.
         line = window.sum(axis=1) ** 2 / energy / 4.0
-        low_power, high_power = np.abs(pair.low_amplitude) ** 2 / 2.0, np.abs(pair.high_amplitude) ** 2 / 2.0
+        low_power, high_power = np.abs(pair.low.amplitude) ** 2 / 2.0, np.abs(pair.high.amplitude) ** 2 / 2.0
         weaker = 2.0 * np.minimum(low_power, high_power) * line
         noise = power[:, in_band].mean(axis=1)  # variance of a sample, if the noise is white
         n_subbands = int((top_hz - NOISE_BAND_HZ[0]) // SUBBAND_HZ)
@@ -416,9 +438,9 @@ class Measurer:
             flatness_db=10.0 * (np.log10(subbands).mean(axis=1) - np.log10(subbands.mean(axis=1))),
         )
 
-    def _shape(self, phasors: npt.NDArray[np.complex128], offset_hz: Samples, start: Ints, stop: Ints) -> _Shape:
-        """Follow one tone through the press in thirds, and past its ends."""
-        turned = phasors * np.exp(-2j * np.pi * offset_hz[:, np.newaxis] * self._block_times)
+    def _shape(self, phasors: Phases, tone: _Tone, nominal_hz: Samples, start: Ints, stop: Ints) -> _Shape:
+        """Follow one tone, alone in the phasors, through the press in thirds, and past its ends."""
+        turned = phasors * self._block_turns(nominal_hz - tone.freq_hz)
         at = self._block_len * np.arange(turned.shape[1]) + self._block_len // 2  # middles of the blocks
 
         def mean_between(first: npt.NDArray[Any], last: npt.NDArray[Any]) -> npt.NDArray[np.complex128]:
@@ -437,33 +459,36 @@ class Measurer:
             outside_db=_db(inside_power, outside_power),
         )
 
-    def _ramp_edge(self, clean: Samples, pair: _Pair, edge: Ints, noise: Samples, *, falling: bool) -> Ints:
+    def _ramp_foot(self, clean: Samples, pair: _Pair, edge: Ints, noise: Samples, *, falling: bool) -> Ints:
         """Move an edge from half height to the foot of its ramp, where the ramp can be told from the noise."""
-        reach = self._ramp_on.shape[0] // 2
-        at = edge[:, np.newaxis] + np.arange(-reach, reach)  # samples around the edge, (n, 2 reach)
-        known = (at >= 0) & (at < self.n_samples)
-        at = np.clip(at, 0, self.n_samples - 1)
-        rows = np.arange(len(edge))[:, np.newaxis]
-        s = np.where(known, (pair.low + pair.high)[rows, at], 0.0)
-        gain, cost = 2.0 * clean[rows, at] * s, s**2
+        reach = self._template_gains.shape[0] // 2
+        first = edge - reach
+        s = self._waves(pair.low, first, 2 * reach) + self._waves(pair.high, first, 2 * reach)
+        gain, cost = 2.0 * self._cut(clean, first, 2 * reach) * s, s**2
         if falling:
             gain, cost = gain[:, ::-1], cost[:, ::-1]
-        likelihood = gain @ self._ramp_on - cost @ self._ramp_on**2  # (n, n_templates)
+        likelihood = gain @ self._template_gains - cost @ self._template_gains**2  # (n, n_templates)
         likelihood /= 2.0 * np.maximum(noise, 1e-12)[:, np.newaxis]
-        n_hard = len(self._ramp_foot) // len(RAMPS_MS)
+        n_hard = len(self._template_feet) // len(RAMPS_MS)
         likelihood[:, :n_hard] += RAMP_GAIN
-        foot = self._ramp_foot[likelihood.argmax(axis=1)]
+        foot = self._template_feet[likelihood.argmax(axis=1)]
         return np.asarray(edge - foot if falling else edge + foot)
 
 
 @dataclass(frozen=True, slots=True)
-class _Pair:
-    """The fitted tones: samples, (n, n_samples), and complex peak amplitudes at the start of the piece, (n,)."""
+class _Tone:
+    """One tone of each candidate, (n,): frequency, and complex peak amplitude at the start of the piece."""
 
-    low: Samples
-    high: Samples
-    low_amplitude: npt.NDArray[np.complex128]
-    high_amplitude: npt.NDArray[np.complex128]
+    freq_hz: Samples
+    amplitude: Phases
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """The low and the high tone."""
+
+    low: _Tone
+    high: _Tone
 
 
 @dataclass(frozen=True, slots=True)
@@ -485,47 +510,17 @@ class _Shape:
     outside_db: Samples
 
 
-@dataclass(frozen=True, slots=True)
-class _EdgeSearch:
-    """Where edges may lie, (n,) each, in samples of the piece."""
-
-    start_from: Ints
-    start_to: Ints
-    stop_from: Ints
-    stop_to: Ints
-    skew: int
-    shortest: int
-
-    def run(self, clean: Samples, pair: _Pair, *, start: Ints, stop: Ints, middle: Ints) -> tuple[Ints, Ints]:
-        """Find start and stop, (n,); a given ``start`` or ``stop`` that is not negative is kept."""
-        both = pair.low + pair.high
-        cross = 2.0 * pair.low * pair.high
-        sums = [
-            _running_sum(2.0 * clean * both - both**2),
-            _running_sum(2.0 * clean * pair.low - pair.low**2 - cross),
-            _running_sum(2.0 * clean * pair.high - pair.high**2 - cross),
-        ]
-        before = self._between(sums[0], self.start_from, np.minimum(self.start_to, middle))
-        after = self._between(sums[0], np.maximum(self.stop_from, middle), self.stop_to)
-        together, low, high = (np.where(before, s, np.inf).argmin(axis=1) for s in sums)
-        found = np.where(np.abs(low - high) > self.skew, np.maximum(low, high), together)
-        start = np.where(start < 0, found, start)
-        together, low, high = (np.where(after, s, -np.inf).argmax(axis=1) for s in sums)
-        found = np.where(np.abs(low - high) > self.skew, np.minimum(low, high), together)
-        stop = np.where(stop < 0, found, stop)
-        return start, np.maximum(stop, start + self.shortest)
-
-    @staticmethod
-    def _between(sums: Samples, first: Ints, last: Ints) -> Bools:
-        at = np.arange(sums.shape[1])
-        return (at >= first[:, np.newaxis]) & (at <= np.maximum(first, last)[:, np.newaxis])
+def _choose(first: Bools, one: _Tone, other: _Tone) -> _Tone:
+    """One tone where ``first`` holds, the other elsewhere."""
+    return _Tone(np.where(first, one.freq_hz, other.freq_hz), np.where(first, one.amplitude, other.amplitude))
 
 
-def _running_sum(values: Samples) -> Samples:
-    """Sum of the values before each sample, (n, n_samples + 1)."""
-    sums = np.zeros((values.shape[0], values.shape[1] + 1))
-    np.cumsum(values, axis=1, out=sums[:, 1:])
-    return sums
+def _turns(step_rad: Samples, count: int) -> Phases:
+    """``exp(1j step k)`` for ``k`` below ``count``, (n, count), from a coarse and a fine one: few exponentials."""
+    n_fine = math.isqrt(count - 1) + 1
+    fine = np.exp(1j * np.outer(step_rad, np.arange(n_fine)))
+    coarse = np.exp(1j * np.outer(step_rad * n_fine, np.arange(-(-count // n_fine))))
+    return np.asarray((coarse[:, :, np.newaxis] * fine[:, np.newaxis]).reshape(len(step_rad), -1)[:, :count])
 
 
 def _geometric_sum(omega: Samples, n: int) -> npt.NDArray[np.complex128]:

@@ -39,16 +39,16 @@ def _largest_offset(m: Measurements) -> Samples:
 # the weights of the halves agree in sign and size, and the sum does as well as boosted trees on the same values.
 # Values are clipped where more of the same tells no more. Tried and left out, since they told nothing beyond these:
 # sidebands near the tones, curvature of the phase, wobble from 5 ms to 5 ms, twist.
-_BASE = -12.6
+_BASE = -8.5
 TERMS: tuple[tuple[str, float, _Term], ...] = (
-    ("margin over other lines, dB", 0.51, lambda m: np.clip(m.margin_db, -5.0, 20.0)),
-    ("margin over lines below 500 Hz, dB", 0.37, lambda m: np.clip(m.hum_margin_db, -10.0, 10.0)),
-    ("signal to noise, dB", 0.20, lambda m: np.clip(m.snr_db, -8.0, 15.0)),
-    ("flatness of the residual, dB", 0.48, lambda m: np.clip(m.flatness_db, -12.0, 0.0)),
-    ("logarithm of the length in ms", 2.20, lambda m: np.log(np.clip(m.on_ms, 20.0, 100.0))),
-    ("offset from nominal, %", -3.50, lambda m: np.minimum(_largest_offset(m), 2.6)),
-    ("swell, dB", -0.18, lambda m: np.minimum(m.swell_db, 8.0)),
-    ("fall outside the press, dB", 0.51, lambda m: np.clip(m.outside_db, 0.0, 12.0)),
+    ("margin over other lines, dB", 0.52, lambda m: np.clip(m.margin_db, -5.0, 20.0)),
+    ("margin over lines below 500 Hz, dB", 0.40, lambda m: np.clip(m.hum_margin_db, -10.0, 10.0)),
+    ("signal to noise, dB", 0.17, lambda m: np.clip(m.snr_db, -8.0, 15.0)),
+    ("flatness of the residual, dB", 0.42, lambda m: np.clip(m.flatness_db, -12.0, 0.0)),
+    ("logarithm of the length in ms", 0.70, lambda m: np.log(np.clip(m.on_ms, 20.0, 100.0))),
+    ("offset from nominal, %", -3.46, lambda m: np.minimum(_largest_offset(m), 2.6)),
+    ("swell, dB", -0.19, lambda m: np.minimum(m.swell_db, 8.0)),
+    ("fall outside the press, dB", 0.57, lambda m: np.clip(m.outside_db, 0.0, 12.0)),
 )
 
 

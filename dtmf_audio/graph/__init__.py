@@ -1,0 +1,1 @@
+"""Microsoft Graph's cloud communications: ``sendDtmfTones`` and what belongs to it."""

@@ -1,0 +1,541 @@
+"""Command line: arguments, files and exit statuses; what is computed is computed elsewhere.
+
+Conventions
+-----------
+- Standard output holds the answer alone; errors and progress go to standard error, progress only to a terminal.
+- Exit status 0: done, and tones were found; 1: decoded, and there were none; 2: unusable input or arguments.
+  A reader that goes away and an interrupt end it in silence, with 141 and 130, as a shell reports SIGPIPE and SIGINT.
+- numpy and all that needs it is imported in the commands, so that help, usage errors and the table come at once.
+  What the options' help says of the library's defaults and choices is therefore written out here, and tested.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dtmf_audio.errors import AudioFileError, DtmfError, InvalidRequestError
+from dtmf_audio.profiles import PROFILES
+from dtmf_audio.tones import Pause, Tone, keys_of, parse_keys
+
+if TYPE_CHECKING:
+    from dtmf_audio.audio_io import RawFormat
+    from dtmf_audio.synthesis import Rendering
+
+EXIT_FOUND, EXIT_NONE, EXIT_UNUSABLE, EXIT_INTERRUPT, EXIT_BROKEN_PIPE = 0, 1, 2, 130, 141
+
+DEFAULT_SAMPLERATE = 8000  # chosen: the telephone's rate, which every receiver takes
+FORMATS = ("aiff", "au", "flac", "mp3", "ogg", "opus", "raw", "wav")
+RAW_ENCODINGS = (
+    *("s8", "u8", "s16le", "s16be", "s24le", "s24be", "s32le", "s32be"),
+    *("f32le", "f32be", "f64le", "f64be", "mulaw", "alaw"),
+)
+
+PROGRESS_AFTER_S = 1.0  # chosen: whoever waits for less needs no bar
+PROGRESS_WIDTH = 30
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments, without the program's name; without it, those of the process.
+    """
+    try:
+        try:
+            args = _parser().parse_args(argv)
+            status: int = args.run(args)
+        except SystemExit as stop:  # argparse: help, the version, or a usage error that it has told
+            status = EXIT_UNUSABLE if stop.code else EXIT_FOUND
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        status = EXIT_BROKEN_PIPE
+    except KeyboardInterrupt:
+        status = EXIT_INTERRUPT
+    except MemoryError:
+        _report("there is not enough memory for this; render it in parts")
+        status = EXIT_UNUSABLE
+    except (DtmfError, _OutputError) as error:
+        _report(error)
+        status = EXIT_UNUSABLE
+    except OSError as error:  # of the flush above: all else that is opened has errors of its own
+        _report(_OutputError(error))
+        status = EXIT_UNUSABLE
+    _drop_unwritten()
+    return status
+
+
+# --- arguments ---------------------------------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    from dtmf_audio import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="dtmf-audio",
+        description="Render DTMF tones to audio, and decode audio back into tones.",
+        epilog="example:\n  dtmf-audio render '425-555-01#' -o keys.wav && dtmf-audio decode keys.wav\n\n"
+        "exit status: 0 if all went well and tones were found, 1 if there were none,\n"
+        "2 if the input or the arguments cannot be used",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"dtmf-audio {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_render(commands)
+    _add_decode(commands)
+    _add_tones(commands)
+    return parser
+
+
+def _add_command(
+    commands: Any, run: Callable[[argparse.Namespace], int], *, usage: str, summary: str, description: str, example: str
+) -> argparse.ArgumentParser:
+    name = usage.split()[0]
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        usage=f"dtmf-audio {usage}",
+        help=summary,
+        description=description,
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=run, parser=parser)
+    return parser
+
+
+def _add_render(commands: Any) -> None:
+    parser = _add_command(
+        commands,
+        _render,
+        usage="render KEYS_OR_JSON -o FILE [options]",
+        summary="render keys, or a sendDtmfTones request, to audio",
+        description="Render a dial string, or the JSON body of a sendDtmfTones request, to audio.",
+        example="dtmf-audio render '(425) 555-01#' --delay-ms 250 -o keys.wav --truth keys.json",
+    )
+    parser.add_argument(
+        "keys_or_json",
+        metavar="KEYS_OR_JSON",
+        help="keys 0-9 * # A-D, with w and W for pauses of 0.5 and 1 s, and spaces - . ( ) ignored (quote them: "
+        "the shell has uses of its own for * and #); or a request: its JSON, a file whose name ends in .json, or - "
+        "for standard input",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        required=True,
+        help="audio file to write, its format by its ending; - is standard output, as WAV unless --format tells",
+    )
+    parser.add_argument(
+        "--truth", metavar="FILE", help="also write where each tone starts and stops, as JSON; - is standard output"
+    )
+
+    timing = parser.add_argument_group("timing")
+    timing.add_argument("--on-ms", type=float, metavar="MS", help="length of each tone (default: 100)")
+    timing.add_argument(
+        "--delay-ms",
+        type=float,
+        metavar="MS",
+        help="silence from the end of a tone to the start of the next (default: the request's delayBetweenTonesMs, "
+        "or else 100)",
+    )
+    timing.add_argument(
+        "--ramp-ms", type=float, metavar="MS", help="length of each tone's rise, and of its fall (default: 2)"
+    )
+    timing.add_argument("--lead-ms", type=float, metavar="MS", help="silence before the first tone (default: 0)")
+    timing.add_argument("--tail-ms", type=float, metavar="MS", help="silence after the last tone (default: 0)")
+    timing.add_argument("--comma-ms", type=float, metavar="MS", help="length of a comma in KEYS (default: refuse it)")
+    timing.add_argument(
+        "--flash-ms", type=float, metavar="MS", help="silence that stands for a flash in a request (default: refuse it)"
+    )
+
+    level = parser.add_argument_group("level and noise")
+    level.add_argument(
+        "--level-dbm0",
+        type=float,
+        metavar="DBM0",
+        help="level of the lower tone of each pair; a full-scale sine is 3.14 (default: -10)",
+    )
+    level.add_argument(
+        "--twist-db", type=float, metavar="DB", help="how much louder the higher tone of each pair is (default: 2)"
+    )
+    level.add_argument(
+        "--snr-db",
+        type=float,
+        metavar="DB",
+        help="add white noise, this far below the pair of tones, from 0 to 4 kHz (default: none)",
+    )
+    level.add_argument(
+        "--seed", type=_seed, metavar="N", default=0, help="of the noise: the same seed, the same noise (default: 0)"
+    )
+
+    output = parser.add_argument_group("output format")
+    output.add_argument(
+        "--samplerate",
+        type=int,
+        metavar="HZ",
+        default=DEFAULT_SAMPLERATE,
+        help="4000 to 192000 (default: 8000, the telephone's; app-hosted media takes 16000)",
+    )
+    output.add_argument(
+        "--format",
+        type=str.lower,
+        choices=FORMATS,
+        metavar="NAME",
+        help=f"one of {', '.join(FORMATS)} (default: by the ending)",
+    )
+    output.add_argument(
+        "--subtype",
+        metavar="NAME",
+        help="how samples are stored, such as pcm16, pcm24, float, mulaw or alaw (default: pcm16, or what the format "
+        "has)",
+    )
+    output.add_argument(
+        "--raw",
+        choices=RAW_ENCODINGS,
+        metavar="ENCODING",
+        help=f"write samples alone, without a header: one of {', '.join(RAW_ENCODINGS)}",
+    )
+
+
+def _add_decode(commands: Any) -> None:
+    parser = _add_command(
+        commands,
+        _decode,
+        usage="decode FILE... [options]",
+        summary="find the keys in audio",
+        description="Print the keys that are pressed in audio files: a line for each file, and for each\n"
+        "channel of a file that has several. Where there are several files or channels, the\n"
+        "line begins with its name; where there is one, and no tone in it, there is no line.\n\n"
+        "Exit status: 0 if tones were found, 1 if there were none, 2 if a file cannot be used.",
+        example="dtmf-audio render '12A#' -o - | dtmf-audio decode - --json",
+    )
+    parser.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="WAV, FLAC, OGG, Opus, MP3, AIFF, AU and others, or raw samples with --raw; - is standard input",
+    )
+    answer = parser.add_mutually_exclusive_group()
+    answer.add_argument("--tones", action="store_true", help="print Graph's names, tone1 star, instead of keys, 1*")
+    answer.add_argument(
+        "--json",
+        action="store_true",
+        help="print one JSON object a line for each tone, as soon as it has ended: times, samples, measurements",
+    )
+    parser.add_argument("--channel", type=int, metavar="N", help="decode this channel alone, counted from 0")
+    parser.add_argument(
+        "--profile",
+        choices=PROFILES,
+        default="default",
+        help="what counts as a tone: default for recordings of any origin, q24 for the limits of ITU-T Q.24, "
+        "sensitive for whatever might be one",
+    )
+    parser.add_argument("--partial", action="store_true", help="decode what is there of a file that breaks off")
+    parser.add_argument(
+        "--goertzel",
+        choices=("matrix", "resonator"),
+        default="matrix",
+        help="form of the Goertzel bank; both find the same tones, matrix faster (default: matrix)",
+    )
+    raw = parser.add_argument_group("audio without a header")
+    raw.add_argument(
+        "--raw", choices=RAW_ENCODINGS, metavar="ENCODING", help=f"its encoding: one of {', '.join(RAW_ENCODINGS)}"
+    )
+    raw.add_argument("--samplerate", type=int, metavar="HZ", help="its rate, 4000 to 192000; must be given with --raw")
+    raw.add_argument("--channels", type=int, metavar="N", help="how many channels it has (default: 1)")
+
+
+def _add_tones(commands: Any) -> None:
+    _add_command(
+        commands,
+        _tones,
+        usage="tones",
+        summary="print the table of tones",
+        description="Print every tone: its key, its name in Graph, its RFC 4733 event code and its two frequencies.",
+        example="dtmf-audio tones",
+    )
+
+
+def _seed(text: str) -> int:
+    seed = int(text)
+    if seed < 0:
+        raise argparse.ArgumentTypeError(f"{seed} is negative; a seed is 0 or more")
+    return seed
+
+
+# --- render ------------------------------------------------------------------------------------------------------
+
+
+def _render(args: argparse.Namespace) -> int:
+    if args.raw is not None and (args.format is not None or args.subtype is not None):
+        args.parser.error("argument --raw: tells the format and the subtype; leave --format and --subtype out")
+    if args.truth is not None and args.truth == args.output:
+        args.parser.error(f"argument --truth: {args.truth} is where the audio goes; give another file")
+    if args.output == "-" and sys.stdout is not None and sys.stdout.isatty():
+        raise AudioFileError("standard output: is a terminal, which cannot play audio; give a file, or pipe it on")
+
+    from dtmf_audio.audio_io import replace_file, write_audio
+    from dtmf_audio.formats import truth_json
+
+    rendering = _rendering(args)
+    with contextlib.ExitStack() as files:
+        if args.truth is not None and args.truth != "-":
+            truth = files.enter_context(replace_file(args.truth))  # not in place until the audio is, too
+            truth.write(truth_json(rendering).encode())
+            truth.flush()
+        write_audio(
+            args.output,
+            rendering.samples,
+            rendering.samplerate,
+            file_format="raw" if args.raw is not None else args.format,
+            subtype=args.raw if args.raw is not None else args.subtype,
+        )
+    if args.truth == "-":
+        _print(truth_json(rendering), end="")
+    return EXIT_FOUND
+
+
+def _rendering(args: argparse.Namespace) -> Rendering:
+    import dataclasses
+
+    import numpy as np
+
+    from dtmf_audio import channel, synthesis
+
+    tones, delay_ms = _what_to_render(args)
+    given = {
+        "on_ms": args.on_ms,
+        "delay_ms": args.delay_ms if args.delay_ms is not None else delay_ms,
+        "level_dbm0": args.level_dbm0,
+        "twist_db": args.twist_db,
+        "ramp_ms": args.ramp_ms,
+        "lead_ms": args.lead_ms,
+        "tail_ms": args.tail_ms,
+        "flash_ms": args.flash_ms,
+    }
+    settings = {name: value for name, value in given.items() if value is not None}
+    try:
+        rendering = synthesis.render(tones, args.samplerate, **settings)
+        if args.snr_db is None:
+            return rendering
+        low_dbm0 = settings.get("level_dbm0", synthesis.DEFAULT_LEVEL_DBM0)
+        high_dbm0 = low_dbm0 + settings.get("twist_db", synthesis.DEFAULT_TWIST_DB)
+        noisy = channel.add_noise_at_snr(
+            rendering.samples,
+            snr_db=args.snr_db,
+            signal_dbm0=channel.pair_dbm0(low_dbm0, high_dbm0),
+            samplerate=rendering.samplerate,
+            rng=np.random.default_rng(args.seed),
+        )
+    except DtmfError as error:
+        raise type(error)(_as_options(str(error), (*given, "snr_db"))) from error
+    return dataclasses.replace(rendering, samples=noisy)
+
+
+def _as_options(message: str, names: Sequence[str]) -> str:
+    """Write the names of settings in a message as the options that give them."""
+    return re.sub(rf"\b({'|'.join(names)})\b", lambda match: f"--{match[0].replace('_', '-')}", message)
+
+
+def _what_to_render(args: argparse.Namespace) -> tuple[Sequence[Tone | Pause], float | None]:
+    """Return the tones, and the delay between them if a request tells it."""
+    from dtmf_audio.graph.models import SendDtmfTonesRequest
+
+    text: str = args.keys_or_json
+    place = ""
+    body: str | bytes = text
+    if text == "-":
+        place, body = "standard input: ", _read_request(None)
+    elif text.lower().endswith(".json"):
+        place, body = f"{text}: ", _read_request(text)
+    elif not text.lstrip().startswith(("{", "[")):
+        return parse_keys(text, comma_ms=args.comma_ms), None
+    try:
+        request = SendDtmfTonesRequest.from_json(body)
+    except InvalidRequestError as error:
+        raise InvalidRequestError(f"{place}{error}") from error
+    return request.tones, request.delay_between_tones_ms
+
+
+def _read_request(path: str | None) -> bytes:
+    """Read a file, or standard input, no further than shows that it is too long."""
+    from dtmf_audio.graph.models import MAX_BODY_BYTES
+
+    name = "standard input" if path is None else path
+    try:
+        if path is not None:
+            with Path(path).open("rb") as file:
+                return file.read(MAX_BODY_BYTES + 1)
+        if sys.stdin is None:
+            raise InvalidRequestError(f"{name}: is closed; give the request as a file")
+        return sys.stdin.buffer.read(MAX_BODY_BYTES + 1)
+    except FileNotFoundError as error:
+        raise InvalidRequestError(f"{name}: there is no such file; check the path") from error
+    except OSError as error:
+        raise InvalidRequestError(
+            f"{name}: cannot be read ({error.strerror}); check the path and its permissions"
+        ) from error
+
+
+# --- decode ------------------------------------------------------------------------------------------------------
+
+
+def _decode(args: argparse.Namespace) -> int:
+    if args.raw is None and (args.samplerate is not None or args.channels is not None):
+        option = "--samplerate" if args.samplerate is not None else "--channels"
+        args.parser.error(f"argument {option}: is for audio without a header; give --raw too, or leave {option} out")
+    if args.raw is not None and args.samplerate is None:
+        args.parser.error("argument --raw: the rate must be given too, such as --samplerate 8000")
+
+    from dtmf_audio.audio_io import RawFormat
+
+    raw = None
+    if args.raw is not None:
+        channels = 1 if args.channels is None else args.channels
+        raw = RawFormat(encoding=args.raw, samplerate=args.samplerate, channels=channels)
+    status = EXIT_NONE
+    for file in args.files:
+        try:
+            if _decode_file(file, raw, args) and status == EXIT_NONE:
+                status = EXIT_FOUND
+        except DtmfError as error:
+            _report(error)
+            status = EXIT_UNUSABLE
+    return status
+
+
+def _decode_file(file: str, raw: RawFormat | None, args: argparse.Namespace) -> bool:
+    """Print the answer for one file; return whether there is a tone in it."""
+    from dtmf_audio.audio_io import open_audio
+    from dtmf_audio.files import iter_reader, line_name
+    from dtmf_audio.formats import json_line
+
+    several = len(args.files) > 1
+    with open_audio(file, raw=raw, partial=args.partial) as reader:
+        numbers = range(reader.channels) if args.channel is None else [args.channel]
+        found: dict[int, list[Tone]] = {number: [] for number in numbers}
+        with _ProgressBar(reader.name, reader.samplerate) as bar:
+            for tone in iter_reader(
+                reader, channel=args.channel, profile=args.profile, goertzel=args.goertzel, progress=bar.update
+            ):
+                found[tone.channel].append(tone.tone)
+                if args.json:
+                    bar.erase()
+                    _print(json_line(tone, file=file if several else None))
+        if not args.json:
+            for number, tones in found.items():
+                answer = " ".join(tones) if args.tones else keys_of(tones)
+                if several or len(found) > 1:
+                    _print(f"{line_name(reader, number)}: {answer}".rstrip())
+                elif answer:
+                    _print(answer)
+    return any(found.values())
+
+
+class _ProgressBar:
+    """How far a long file is, on standard error if that is a terminal; erased in the end."""
+
+    def __init__(self, name: str, samplerate: int) -> None:
+        self._name = name
+        self._samplerate = samplerate
+        self._on_terminal = sys.stderr is not None and sys.stderr.isatty()
+        self._begin_s = time.monotonic()
+        self._shown = False
+
+    def update(self, done: int, total: int | None) -> None:
+        """Show how many frames are done, of how many in all if that is known."""
+        if not self._on_terminal or time.monotonic() - self._begin_s < PROGRESS_AFTER_S:
+            return
+        place = f"{done / self._samplerate:.0f} s"
+        if total:
+            filled = min(PROGRESS_WIDTH, PROGRESS_WIDTH * done // total)
+            place = f"[{'#' * filled}{'.' * (PROGRESS_WIDTH - filled)}] {place} of {total / self._samplerate:.0f} s"
+        _to_stderr(f"\r{self._name}: {place}\x1b[K")
+        self._shown = True
+
+    def erase(self) -> None:
+        """Make room for other output; the next update shows it again."""
+        if self._shown:
+            _to_stderr("\r\x1b[K")
+            self._shown = False
+
+    def __enter__(self) -> _ProgressBar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.erase()
+
+
+# --- tones -------------------------------------------------------------------------------------------------------
+
+
+def _tones(_args: argparse.Namespace) -> int:
+    _print(f"{'key':<5}{'tone':<7}{'event code':>10}{'low Hz':>8}{'high Hz':>9}")
+    for tone in Tone:
+        silent = tone is Tone.FLASH
+        key, low_hz, high_hz = ("-", "-", "-") if silent else (tone.key, *(f"{hz:g}" for hz in tone.frequencies_hz))
+        _print(f"{key:<5}{tone.value:<7}{tone.event_code:>10}{low_hz:>8}{high_hz:>9}")
+    return EXIT_FOUND
+
+
+# --- standard output and error -----------------------------------------------------------------------------------
+
+
+class _OutputError(Exception):
+    """Standard output cannot be written; unlike a bad file, it ends the command."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(f"standard output: cannot be written ({error.strerror or error}); write to a file elsewhere")
+
+
+def _print(text: str, end: str = "\n") -> None:
+    """Write a line of the answer, at once: who reads it may be waiting."""
+    if sys.stdout is None:
+        raise _OutputError(OSError("it is closed"))
+    try:
+        try:
+            print(text, end=end, flush=True)
+        except UnicodeEncodeError:  # a file's name that the terminal has no characters for
+            encoding = sys.stdout.encoding
+            print(text.encode(encoding, "backslashreplace").decode(encoding), end=end, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _OutputError(error) from error
+
+
+def _report(problem: object) -> None:
+    _to_stderr(f"dtmf-audio: error: {problem}\n")
+
+
+def _to_stderr(text: str) -> None:
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+
+def _drop_unwritten() -> None:
+    """Drop what standard output did not take; the interpreter would try once more at exit, and complain."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, sys.stdout.fileno())
+            os.close(null)

@@ -4,14 +4,15 @@ A limit of a standard is a pair, "must operate" and "must not operate", with fre
 :class:`Profile` holds one edge for each, put between the two, since what is measured scatters to both sides.
 
 ``default`` is for recordings of unknown origin: wide limits, and the evidence decides. ``q24`` meets all five
-columns of table A-1/Q.24 at once, which no two columns of the table forbid. ``sensitive`` finds everything
+columns of table A-1/Q.24 at once, which no two columns of the table forbid; ``att``, ``ntt``, ``denmark``,
+``australia`` and ``brazil`` are those columns, and ``etsi`` is ES 201 235-3. ``sensitive`` finds everything
 that might be a tone, for people who will look at each hit.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from dtmf_audio.errors import InvalidSettingError
 
@@ -97,6 +98,61 @@ Q24 = Profile(
     other_echo_db=30.0,
     min_evidence=_EVIDENCE,
 )
+
+# The columns of table A-1/Q.24, each on its own: first what must operate and must not, then the edge between.
+NTT = replace(
+    Q24,
+    name="ntt",
+    min_on_ms=32.0,  # must from 40 ms, must not to 24 ms
+    bridge_ms=20.0,  # bridges 10 ms (analogue receivers), counts 30 ms as a pause
+    max_offset_pct=2.4,  # must to 1.8 %, must not from 3.0 %
+    min_level_dbm0=-26.5,  # must from -24 dBm, must not from -29 dBm down
+    max_twist_db=6.0,  # must to 5 dB either way; the table forbids none
+    max_reverse_twist_db=6.0,
+)
+ATT = replace(
+    Q24,
+    name="att",
+    min_on_ms=31.5,  # must from 40 ms, must not to 23 ms
+    bridge_ms=25.0,  # bridges 10 ms, counts 40 ms
+    max_offset_pct=2.5,  # must to 1.5 %, must not from 3.5 %
+    min_level_dbm0=-40.0,  # must from -25 dBm, must not from -55 dBm down; RFC 2833 asks for -36 dBm0
+    max_twist_db=5.0,  # must to 4 dB with the high group louder
+    max_reverse_twist_db=9.0,  # must to 8 dB with the low group louder
+)
+DENMARK = replace(
+    Q24,
+    name="denmark",
+    min_on_ms=30.0,  # must from 40 ms, must not to 20 ms
+    bridge_ms=30.0,  # bridges 20 ms, counts 40 ms
+    max_offset_pct=2.5,  # must to 1.5 % + 2 Hz, which is 1.79 % at 697 Hz; forbids none
+    min_level_dbm0=-31.5,  # with A = -27 dBm: must from A, must not from A - 9 down
+    max_twist_db=7.0,  # must to 6 dB either way
+    max_reverse_twist_db=7.0,
+)
+AUSTRALIA = replace(
+    Q24,
+    name="australia",
+    min_on_ms=32.5,  # must from 40 ms, must not to 25 ms
+    bridge_ms=41.0,  # bridges 12 ms, counts 70 ms
+    max_offset_pct=2.6,  # must to 1.5 % + 4 Hz, which is 2.07 % at 697 Hz; must not from 7 %
+    min_level_dbm0=-28.5,  # must from -27 dBm, must not from -30 dBm down
+    max_twist_db=11.0,  # must to 10 dB either way
+    max_reverse_twist_db=11.0,
+)
+BRAZIL = replace(
+    Q24,
+    name="brazil",
+    min_on_ms=30.0,  # must from 40 ms, must not to 20 ms
+    bridge_ms=20.0,  # bridges 10 ms, counts 30 ms
+    max_offset_pct=2.4,  # must to 1.8 %, must not from 3 %
+    min_level_dbm0=-37.5,  # must from -25 dBm, must not from -50 dBm down
+    max_twist_db=10.0,  # must to 9 dB either way
+    max_reverse_twist_db=10.0,
+)
+# ETSI ES 201 235-3 as others report it: 40 ms must be recognised and 20 ms must not, breaks alike; 1.5 % + 2 Hz;
+# twist 6 dB. Reports of the level disagree: down to -30 dBm must operate, and none below -30 or none below -40 dBm.
+ETSI = replace(DENMARK, name="etsi", min_level_dbm0=-35.0)
 SENSITIVE = Profile(
     name="sensitive",
     min_on_ms=20.0,  # quoted: ETSI ES 201 235-3, reported: shorter tones shall not be recognised
@@ -112,7 +168,9 @@ SENSITIVE = Profile(
     min_evidence=_EVIDENCE - 4.0,  # chosen: takes what is fifty times less likely
 )
 
-PROFILES: dict[str, Profile] = {profile.name: profile for profile in (DEFAULT, Q24, SENSITIVE)}
+PROFILES: dict[str, Profile] = {
+    profile.name: profile for profile in (DEFAULT, Q24, ATT, NTT, DENMARK, AUSTRALIA, BRAZIL, ETSI, SENSITIVE)
+}
 
 
 def get_profile(profile: str | Profile) -> Profile:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import NO_ERRORS, random_presses, score
+from helpers import NO_ERRORS, Score, random_presses, score
 
 from dtmf_audio import Press, channel, decode, render
 from dtmf_audio.tones import HIGH_HZ, KEY_TONES, LOW_HZ, Tone
@@ -38,6 +38,63 @@ def test_accepts_40_ms(profile):
 def test_rejects_25_ms(profile, on_ms):
     rendering = random_presses(160, 24, on_ms=on_ms, delay_ms=60.0)
     assert decode(rendering.samples, 8000, profile=profile) == []
+
+
+# Table A-1/Q.24, by column: must operate and must not, of frequency (fraction and Hz; %), level (dBm, here dBm0),
+# twist (high group louder, low group louder; dB), length (ms), and hole (bridge, part; ms).
+COLUMNS = {
+    "ntt": ((0.018, 0.0), 3.0, -24.0, -29.0, (5.0, 5.0), 24.0, 10.0, 30.0),
+    "att": ((0.015, 0.0), 3.5, -25.0, -55.0, (4.0, 8.0), 23.0, 10.0, 40.0),
+    "denmark": ((0.015, 2.0), None, -27.0, -36.0, (6.0, 6.0), 20.0, 20.0, 40.0),
+    "australia": ((0.015, 4.0), None, -27.0, -30.0, (10.0, 10.0), 25.0, 12.0, 70.0),
+    "brazil": ((0.018, 0.0), 3.0, -25.0, -50.0, (9.0, 9.0), 20.0, 10.0, 30.0),
+}
+
+
+def every_key(profile, gap_ms=60.0, **settings):
+    """Whether every key, pressed on its own, is heard once; 16 presses."""
+    rendering = render(KEY_TONES, 8000, delay_ms=gap_ms, lead_ms=50.0, tail_ms=50.0, ramp_ms=0.0, **settings)
+    return score(rendering.tones, decode(rendering.samples, 8000, profile=profile))
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_each_administration_accepts_what_it_must(column):
+    (fraction, hertz), _, level_dbm0, _, (high_louder_db, low_louder_db), _, bridge_ms, part_ms = COLUMNS[column]
+    for low, high in SIGNS:
+        presses = [
+            Press(
+                tone=tone,
+                low_offset_pct=low * 100 * (fraction + hertz / tone.frequencies_hz[0]),
+                high_offset_pct=high * 100 * (fraction + hertz / tone.frequencies_hz[1]),
+            )
+            for tone in KEY_TONES
+        ]
+        for twist_db in (high_louder_db, -low_louder_db):
+            faint = level_dbm0 - min(0.0, twist_db)  # the weaker tone at the least level
+            rendering = render(
+                presses, 8000, on_ms=40.0, delay_ms=part_ms, level_dbm0=faint, twist_db=twist_db, lead_ms=50, tail_ms=50
+            )
+            assert score(rendering.tones, decode(rendering.samples, 8000, profile=column)) == NO_ERRORS
+    twice = [Press(tone=tone, delay_ms=gap) for tone in KEY_TONES for gap in (part_ms, 100.0)]
+    rendering = render(twice, 8000, on_ms=40.0, twist_db=0.0, ramp_ms=0.0, lead_ms=50.0, tail_ms=50.0)
+    assert score(rendering.tones, decode(rendering.samples, 8000, profile=column)) == NO_ERRORS
+    held = render(KEY_TONES, 8000, on_ms=100.0, twist_db=0.0, lead_ms=50.0, tail_ms=50.0)
+    samples = held.samples
+    for press in held.tones:
+        samples = channel.dropout(samples, start=press.start + 300, stop=press.start + 300 + int(8 * bridge_ms))
+    assert score(held.tones, decode(samples, 8000, profile=column)) == NO_ERRORS
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_each_administration_refuses_what_it_must(column):
+    _, offset_pct, _, level_dbm0, _, on_ms, _, _ = COLUMNS[column]
+    nothing = Score(missed=16, doubled=0, false=0)
+    if offset_pct is not None:
+        for low, high in [*SIGNS, (1, 0), (-1, 0), (0, 1), (0, -1)]:
+            offsets = {"low_offset_pct": offset_pct * low, "high_offset_pct": offset_pct * high}
+            assert every_key(column, twist_db=0.0, **offsets) == nothing
+    assert every_key(column, level_dbm0=level_dbm0, twist_db=0.0) == nothing
+    assert every_key(column, on_ms=on_ms, twist_db=0.0) == nothing
 
 
 @pytest.mark.parametrize("twist_db", [-10.0, 10.0])

@@ -34,8 +34,12 @@ LIMITS = [field.name for field in fields(Profile) if field.name != "name"]
 MAY_BE_NEGATIVE = [name for name in LIMITS if name.endswith(("_dbm0", "_evidence"))]
 
 
-def test_the_profiles_are_default_q24_and_sensitive_by_name() -> None:
-    assert list(PROFILES) == ["default", "q24", "sensitive"]
+NAMES = ["default", "q24", "att", "ntt", "denmark", "australia", "brazil", "etsi", "sensitive"]
+ADMINISTRATION = {"NTT": "ntt", "AT&T": "att", "Denmark": "denmark", "Australia": "australia", "Brazil": "brazil"}
+
+
+def test_the_profiles_are_those_of_the_readme_by_name() -> None:
+    assert list(PROFILES) == NAMES
     assert all(profile.name == name for name, profile in PROFILES.items())
 
 
@@ -61,9 +65,10 @@ def test_q24_level_lies_between_must_and_must_not_of_every_column(column: str) -
 
 
 @pytest.mark.parametrize("column", MUST_OPERATE_TWIST_DB)
-def test_every_profile_accepts_the_twist_of_every_column(column: str) -> None:
+def test_wide_profiles_and_its_own_accept_the_twist_of_a_column(column: str) -> None:
     high_louder_db, low_louder_db = MUST_OPERATE_TWIST_DB[column]
-    for profile in PROFILES.values():
+    for name in ("default", "q24", "sensitive", ADMINISTRATION[column]):
+        profile = PROFILES[name]
         assert profile.max_twist_db > high_louder_db
         assert profile.max_reverse_twist_db > low_louder_db
 
@@ -80,9 +85,21 @@ def test_q24_and_default_bridge_lies_between_interruption_and_pause_of_every_col
         assert MUST_BRIDGE_MS[column] < PROFILES[name].bridge_ms < MUST_PART_MS[column]
 
 
+@pytest.mark.parametrize("column", ADMINISTRATION)
+def test_each_administration_has_its_edges_between_its_own_must_and_must_not(column: str) -> None:
+    profile = PROFILES[ADMINISTRATION[column]]
+    fraction, hertz = MUST_OPERATE_OFFSET_HZ[column]
+    assert profile.max_offset_pct > max(100 * (fraction + hertz / freq_hz) for freq_hz in FREQUENCIES_HZ)
+    assert profile.max_offset_pct < MUST_NOT_OPERATE_OFFSET_PCT.get(column, math.inf)
+    assert MUST_NOT_OPERATE_LEVEL_DBM[column] < profile.min_level_dbm0 < MUST_OPERATE_LEVEL_DBM[column]
+    assert profile.max_level_dbm0 > MUST_OPERATE_LOUDEST_DBM[column]
+    assert MUST_NOT_OPERATE_ON_MS[column] < profile.min_on_ms < MUST_OPERATE_ON_MS
+    assert MUST_BRIDGE_MS[column] < profile.bridge_ms < MUST_PART_MS[column]
+
+
 def test_sensitive_lets_in_whatever_the_others_let_in() -> None:
     sensitive = PROFILES["sensitive"]
-    for other in (PROFILES["default"], PROFILES["q24"]):
+    for other in (profile for profile in PROFILES.values() if profile is not sensitive):
         for name in LIMITS:
             limit, others = getattr(sensitive, name), getattr(other, name)
             if name.startswith("min_"):
@@ -114,7 +131,7 @@ def test_a_profile_does_not_change() -> None:
 def test_an_unknown_profile_is_refused_and_the_known_ones_are_listed(name: Any) -> None:
     with pytest.raises(InvalidSettingError) as caught:
         get_profile(name)
-    assert str(caught.value) == f"profile {name!r} is not known; the profiles are default, q24, sensitive"
+    assert str(caught.value) == f"profile {name!r} is not known; the profiles are {', '.join(NAMES)}"
 
 
 @pytest.mark.parametrize("limit", LIMITS)

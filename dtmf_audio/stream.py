@@ -21,6 +21,7 @@ then; it does not influence the finished tone.
 
 from __future__ import annotations
 
+import bisect
 import math
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -198,8 +199,8 @@ class StreamDecoder:
         while at < len(labels):
             step = 1
             if not (self._tracker.open or self._waiting or self._presses):
-                following = next((i for i in marked if i >= at), len(labels))
-                step = max(1, following - at)
+                following = bisect.bisect_left(marked, at)
+                step = max(1, (marked[following] if following < len(marked) else len(labels)) - at)
             events += self._advance(labels[at : at + step])
             at += step
         return events
@@ -297,11 +298,11 @@ class StreamDecoder:
         if press is not None and (not part.has_start or self._is_one_press(press, measured)):
             press.stop = max(press.stop, stop)
             press.last_window = part.run.last
-            press.runs.append(part.run.first)
+            press.runs.add(part.run.first)
             if _speaks_better(measured, proof, press):
                 press.best, press.proof = measured, proof
             return []
-        self._presses[label] = _Press(label, start, stop, part.run.last, measured, proof, runs=[part.run.first])
+        self._presses[label] = _Press(label, start, stop, part.run.last, measured, proof, runs={part.run.first})
         return [press] if press is not None else []
 
     def _is_one_press(self, press: _Press, part: Measurements) -> bool:
@@ -488,7 +489,7 @@ class _Press:
     last_window: int
     best: Measurements
     proof: float
-    runs: list[int] = field(default_factory=list)
+    runs: set[int] = field(default_factory=set)  # first windows
 
 
 def _speaks_better(part: Measurements, proof: float, press: _Press) -> bool:

@@ -46,7 +46,7 @@ def keys_by_channel(row):
     return [keys_of(t.tone for t in tones if t.channel == c) for c in range(int(row["channels"]))]
 
 
-@pytest.mark.parametrize("row", rows())
+@pytest.mark.parametrize("row", list(rows()))
 def test_the_keys_of_a_recording_are_heard(row):
     name = Path(row["path"]).name
     if name in TOO_FAST:

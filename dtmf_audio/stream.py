@@ -34,7 +34,7 @@ from dtmf_audio.errors import InvalidSettingError, InvalidSignalError
 from dtmf_audio.events import DetectedTone, Rejection, ToneStarted
 from dtmf_audio.goertzel import GoertzelForm
 from dtmf_audio.judgement import Refusal, evidence, refusals
-from dtmf_audio.measurement import Candidate, Measurements, Measurer
+from dtmf_audio.measurement import Candidate, Measurements, Measurer, concatenate
 from dtmf_audio.profiles import Profile, get_profile
 from dtmf_audio.signals import as_channels, check_samplerate, to_float
 from dtmf_audio.tones import Tone
@@ -339,7 +339,7 @@ class StreamDecoder:
         if not finished:
             return []
         finished.sort(key=lambda press: (press.last_window, press.label))
-        joined = _stack([press.best for press in finished])
+        joined = concatenate([press.best for press in finished])
         start = np.array([press.start for press in finished])
         stop = np.array([press.stop for press in finished])
         joined = replace(joined, start=start, stop=stop, on_ms=1000.0 * (stop - start) / self.samplerate)
@@ -506,7 +506,3 @@ def _tone(label: int) -> Tone:
 
 def _row(measured: Measurements, index: int) -> Measurements:
     return Measurements(**{f.name: getattr(measured, f.name)[index : index + 1] for f in fields(Measurements)})
-
-
-def _stack(rows: list[Measurements]) -> Measurements:
-    return Measurements(**{f.name: np.concatenate([getattr(r, f.name) for r in rows]) for f in fields(Measurements)})

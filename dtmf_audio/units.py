@@ -3,8 +3,9 @@
 Conventions
 -----------
 - Samples have full scale 1.0. A *full-scale sine* peaks at 1.0 and has the mean square 0.5.
-- **dBm0** is referred to A-law: a full-scale sine is +3.14 dBm0 (ITU-T G.711). µ-law's figure is +3.17;
-  the library uses 3.14 everywhere, so a reading can be 0.03 dB off for a µ-law source.
+- **dBm0** is referred to A-law: a full-scale sine is +3.14 dBm0 (ITU-T G.711). µ-law's figure is +3.17,
+  and its overload point lies a little below 16-bit full scale. The library uses 3.14 everywhere, so the reading
+  of a µ-law source is up to 0.07 dB low.
 - Ratios in dB are of power, ``10 log10``; an amplitude ratio is converted with ``20 log10``.
 """
 

@@ -1,158 +1,278 @@
-"""Other people's DTMF transmitters and receivers, where they are installed: one function for each, samples in, keys out.
+"""Other DTMF decoders and senders that may be on this machine, behind one form each.
 
-Debian has them all: multimon-ng, dtmf2num, libspandsp2, gstreamer1.0-plugins-bad, sox. Nothing here is needed to use
-or to test the project; what is not installed is left out, and named.
+A decoder takes one channel of 16-bit samples at 8000 Hz, or the path of an audio file, and returns the keys. What a
+peer wants otherwise is arranged here as its users would: a file is mixed to one channel and resampled to the peer's
+rate. A sender takes keys and returns 16-bit samples at 8000 Hz. ``available()`` tells whether a peer is there; nothing
+is installed or downloaded, and none of it is needed by the library.
+
+spandsp is loaded as a shared library of C, the others run as programs.
 """
 
 from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import functools
 import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
-from functools import cache
+import wave
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.signal
 
-from dtmf_audio.audio_io import write_audio
-from dtmf_audio.tones import HIGH_HZ, KEYPAD, LOW_HZ
+from dtmf_audio.audio_io import read_audio
+from dtmf_audio.signals import to_float
+from dtmf_audio.tones import KEY_TONES, Tone
 
-Pcm = npt.NDArray[np.int16]  # 8 kHz, one channel
+Pcm = npt.NDArray[np.int16]
 
-EVENT_KEYS = "0123456789*#ABCD"
-SPANDSP_BLOCK = 8000  # samples for each call; its queue holds 128 digits, more than fit into a second
-
-
-def _run(command: list[str], **options: Any) -> str:
-    result = subprocess.run(command, capture_output=True, check=False, timeout=600, **options)
-    return str(result.stdout.decode("latin-1"))
-
-
-def _with_wav(pcm: Pcm, decode: Callable[[str], str]) -> str:
-    with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "peer.wav")
-        write_audio(path, pcm / 32768.0, 8000)
-        return decode(path)
+RATE = 8000
+MULTIMON_RATE = 22_050
+TIMEOUT_S = 120.0
+CHUNK = 800  # spandsp keeps at most 128 digits: they are fetched at every 100 ms
+KEYS = "".join(tone.key for tone in KEY_TONES)  # in the order of GStreamer's numbers, which are RFC 4733's
 
 
-@cache
+class Decoder(ABC):
+    """A peer that finds keys in audio."""
+
+    name: str
+
+    @abstractmethod
+    def available(self) -> bool:
+        """Whether the peer is on this machine."""
+
+    @abstractmethod
+    def decode_pcm(self, pcm: Pcm) -> str:
+        """Keys in one channel of 16-bit samples at 8000 Hz, shape (n,)."""
+
+    def decode(self, audio: Pcm | Path) -> str:
+        """Keys in samples, or in a file."""
+        return self.decode_pcm(load(audio) if isinstance(audio, Path) else audio)
+
+
+class Sender(ABC):
+    """A peer that turns keys into audio."""
+
+    name: str
+
+    @abstractmethod
+    def available(self) -> bool:
+        """Whether the peer is on this machine."""
+
+    @abstractmethod
+    def render(self, keys: str, *, on_ms: int = 100, off_ms: int = 100) -> Pcm:
+        """16-bit samples at 8000 Hz, shape (n,)."""
+
+
+def load(path: Path) -> Pcm:
+    """Samples of a file as the peers want them: its channels mixed, at 8000 Hz, 16 bits."""
+    signal, samplerate = read_audio(path)
+    mixed = np.mean([to_float(channel, np.float64) for channel in signal.T], axis=0)
+    return as_pcm(resample(mixed, samplerate, RATE))
+
+
+def resample(samples: npt.NDArray[np.float64], rate: int, wanted: int) -> npt.NDArray[np.float64]:
+    """Samples at another rate, shape (about n * wanted / rate,)."""
+    return samples if rate == wanted else np.asarray(scipy.signal.resample_poly(samples, wanted, rate))
+
+
+def as_pcm(samples: npt.NDArray[np.float64]) -> Pcm:
+    """Samples of full scale 1.0 as 16 bits; what lies beyond is limited."""
+    return np.clip(np.rint(samples * 2.0**15), -(2**15), 2**15 - 1).astype(np.int16)
+
+
+def write_wav(path: Path, pcm: Pcm) -> None:
+    """Write a plain WAV of 8000 Hz; some peers read no other kind."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(pcm.astype("<i2").tobytes())
+
+
+def run(command: Sequence[str], stdin: bytes = b"") -> str:
+    """Standard output of a program."""
+    done = subprocess.run(command, input=stdin, capture_output=True, check=True, timeout=TIMEOUT_S)
+    return done.stdout.decode(errors="replace")
+
+
+# ---- Decoders ------------------------------------------------------------------------------------
+
+
+class MultimonNg(Decoder):
+    """multimon-ng, fed raw samples at its own rate."""
+
+    name = "multimon-ng"
+
+    def available(self) -> bool:
+        return shutil.which("multimon-ng") is not None
+
+    def decode_pcm(self, pcm: Pcm) -> str:
+        raw = as_pcm(resample(pcm / 2.0**15, RATE, MULTIMON_RATE)).astype("<i2").tobytes()
+        said = run(["multimon-ng", "-q", "-a", "DTMF", "-t", "raw", "-"], raw)
+        return "".join(re.findall(r"^DTMF: (\S)", said, re.MULTILINE))
+
+
+class Dtmf2num(Decoder):
+    """dtmf2num, which finds Bell MF too; that line is left out."""
+
+    name = "dtmf2num"
+
+    def available(self) -> bool:
+        return shutil.which("dtmf2num") is not None
+
+    def decode_pcm(self, pcm: Pcm) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "audio.wav"
+            write_wav(path, pcm)
+            said = run(["dtmf2num", str(path)])
+        found = re.search(r"^- DTMF numbers:\s*([0-9A-D*#]*)\s*$", said, re.MULTILINE)
+        return found[1] if found else ""
+
+
+class GStreamer(Decoder):
+    """GStreamer's dtmfdetect, which is spandsp's detector in a pipeline."""
+
+    name = "gstreamer dtmfdetect"
+
+    def available(self) -> bool:
+        return _has_dtmfdetect()
+
+    def decode_pcm(self, pcm: Pcm) -> str:
+        caps = f"audio/x-raw,rate={RATE},format=S16LE,channels=1"
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "audio.wav"
+            write_wav(path, pcm)
+            said = run(
+                ["gst-launch-1.0", "-m", "filesrc", f"location={path}", "!", "wavparse", "!", "audioconvert", "!"]
+                + ["audioresample", "!", caps, "!", "dtmfdetect", "!", "fakesink"]
+            )
+        return "".join(KEYS[int(number)] for number in re.findall(r"dtmf-event.*number=\(int\)(\d+)", said))
+
+
+class Spandsp(Decoder):
+    """The receiver of spandsp, at its own settings."""
+
+    name = "spandsp"
+
+    def available(self) -> bool:
+        return _spandsp() is not None
+
+    def decode_pcm(self, pcm: Pcm) -> str:
+        library = _need_spandsp()
+        state = library.dtmf_rx_init(None, None, None)
+        digits = ctypes.create_string_buffer(129)
+        found = b""
+        try:
+            for start in range(0, len(pcm), CHUNK):
+                chunk = np.ascontiguousarray(pcm[start : start + CHUNK])
+                library.dtmf_rx(state, chunk.ctypes.data, len(chunk))
+                library.dtmf_rx_get(state, digits, 128)
+                found += digits.value
+        finally:
+            library.dtmf_rx_free(state)
+        return found.decode("ascii")
+
+
+@functools.cache
+def _has_dtmfdetect() -> bool:
+    if shutil.which("gst-launch-1.0") is None or shutil.which("gst-inspect-1.0") is None:
+        return False
+    asked = subprocess.run(["gst-inspect-1.0", "--exists", "dtmfdetect"], capture_output=True, timeout=TIMEOUT_S)
+    return asked.returncode == 0
+
+
+@functools.cache
 def _spandsp() -> Any:
-    """The library, its functions typed; None where it is not installed."""
-    name = ctypes.util.find_library("spandsp")
-    if name is None:
+    """The shared library with its functions declared, or None."""
+    name = ctypes.util.find_library("spandsp") or "libspandsp.so.2"
+    try:
+        library = ctypes.CDLL(name)
+    except OSError:
         return None
-    library = ctypes.CDLL(name)
-    library.dtmf_rx_init.restype = library.dtmf_tx_init.restype = ctypes.c_void_p
-    library.dtmf_rx_init.argtypes = [ctypes.c_void_p] * 3
-    library.dtmf_rx.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
-    library.dtmf_rx_get.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int]
-    library.dtmf_rx_free.argtypes = library.dtmf_tx_free.argtypes = [ctypes.c_void_p]
-    library.dtmf_tx_init.argtypes = [ctypes.c_void_p] * 3
-    library.dtmf_tx_put.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int]
-    library.dtmf_tx.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
+    pointer, integer, text = ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p
+    for function, result, arguments in (
+        ("dtmf_rx_init", pointer, [pointer, pointer, pointer]),
+        ("dtmf_rx", integer, [pointer, pointer, integer]),
+        ("dtmf_rx_get", ctypes.c_size_t, [pointer, text, integer]),
+        ("dtmf_rx_free", integer, [pointer]),
+        ("dtmf_tx_init", pointer, [pointer, pointer, pointer]),
+        ("dtmf_tx_set_timing", None, [pointer, integer, integer]),
+        ("dtmf_tx_put", integer, [pointer, text, integer]),
+        ("dtmf_tx", integer, [pointer, pointer, integer]),
+        ("dtmf_tx_free", integer, [pointer]),
+    ):
+        declared = getattr(library, function)
+        declared.restype, declared.argtypes = result, arguments
     return library
 
 
-def spandsp(pcm: Pcm) -> str:
-    """Keys that spandsp hears, fed a second at a time."""
+def _need_spandsp() -> Any:
     library = _spandsp()
-    state = library.dtmf_rx_init(None, None, None)
-    digits = ctypes.create_string_buffer(129)
-    keys = ""
-    for start in range(0, len(pcm), SPANDSP_BLOCK):
-        block = np.ascontiguousarray(pcm[start : start + SPANDSP_BLOCK])
-        library.dtmf_rx(state, block.ctypes.data, len(block))
-        library.dtmf_rx_get(state, digits, 128)
-        keys += digits.value.decode()
-    library.dtmf_rx_free(state)
-    return keys
+    if library is None:
+        raise RuntimeError("spandsp was asked for and is not on this machine; ask available() first")
+    return library
 
 
-def multimon(pcm: Pcm) -> str:
-    """Keys that multimon-ng hears, resampled by sox to its 22050 Hz."""
-    raw = ["sox", "-q", "-t", "raw", "-e", "signed", "-b", "16", "-c", "1", "-r"]
-    at_its_rate = subprocess.run(
-        [*raw, "8000", "-", *raw[2:], "22050", "-"], input=pcm.tobytes(), capture_output=True, check=True
-    ).stdout
-    return "".join(
-        re.findall(r"DTMF: (.)", _run(["multimon-ng", "-q", "-a", "DTMF", "-t", "raw", "-"], input=at_its_rate))
-    )
+# ---- Senders -------------------------------------------------------------------------------------
 
 
-def dtmf2num(pcm: Pcm) -> str:
-    """Keys that dtmf2num hears."""
-    found = _with_wav(pcm, lambda path: _run(["dtmf2num", path]))
-    match = re.search(r"DTMF numbers:\s*(\S*)", found)
-    return match[1] if match and match[1] != "none" else ""
+class Sox(Sender):
+    """sox, one run a key: two sines without ramps, mixed to one channel."""
+
+    name = "sox synth"
+
+    def available(self) -> bool:
+        return shutil.which("sox") is not None
+
+    def render(self, keys: str, *, on_ms: int = 100, off_ms: int = 100) -> Pcm:
+        silence = np.zeros(off_ms * RATE // 1000, np.int16)
+        parts = [silence]
+        for key in keys:
+            low_hz, high_hz = Tone.from_key(key).frequencies_hz
+            raw = subprocess.run(
+                ["sox", "-q", "-D", "-r", str(RATE), "-c", "2", "-n"]
+                + ["-t", "raw", "-e", "signed", "-b", "16", "-L", "-c", "1", "-"]
+                + ["synth", f"{on_ms / 1000}", "sine", f"{low_hz:g}", "sine", f"{high_hz:g}", "remix", "-"],
+                capture_output=True,
+                check=True,
+                timeout=TIMEOUT_S,
+            ).stdout
+            parts += [np.frombuffer(raw, "<i2").astype(np.int16), silence]
+        return np.concatenate(parts)
 
 
-def gstreamer(pcm: Pcm) -> str:
-    """Keys that GStreamer's dtmfdetect hears."""
-    caps = "audio/x-raw,rate=8000,format=S16LE,channels=1"
-    found = _with_wav(
-        pcm,
-        lambda path: _run(
-            [
-                "gst-launch-1.0",
-                "-m",
-                "filesrc",
-                f"location={path}",
-                "!",
-                "wavparse",
-                "!",
-                caps,
-                "!",
-                "dtmfdetect",
-                "!",
-                "fakesink",
-            ]
-        ),
-    )
-    return "".join(EVENT_KEYS[int(code)] for code in re.findall(r"dtmf-event.*number=\(int\)(\d+)", found))
+class SpandspSender(Sender):
+    """The transmitter of spandsp, at its own levels."""
+
+    name = "spandsp dtmf_tx"
+
+    def available(self) -> bool:
+        return _spandsp() is not None
+
+    def render(self, keys: str, *, on_ms: int = 100, off_ms: int = 100) -> Pcm:
+        library = _need_spandsp()
+        state = library.dtmf_tx_init(None, None, None)
+        try:
+            library.dtmf_tx_set_timing(state, on_ms, off_ms)
+            parts = [np.zeros(off_ms * RATE // 1000, np.int16)]
+            for start in range(0, len(keys), 64):  # its queue holds 128
+                library.dtmf_tx_put(state, keys[start : start + 64].encode("ascii"), -1)
+                chunk = np.zeros(CHUNK, np.int16)
+                while (n := library.dtmf_tx(state, chunk.ctypes.data, CHUNK)) > 0:
+                    parts.append(chunk[:n].copy())
+        finally:
+            library.dtmf_tx_free(state)
+        return np.concatenate(parts)
 
 
-def spandsp_audio(keys: str) -> Pcm:
-    """What spandsp's transmitter sends: -10 dBm0 each, 50 ms on, 55 ms off."""
-    library = _spandsp()
-    state = library.dtmf_tx_init(None, None, None)
-    pcm = np.zeros(8000 + 840 * len(keys), np.int16)
-    library.dtmf_tx_put(state, keys.encode(), -1)
-    n = library.dtmf_tx(state, pcm.ctypes.data, len(pcm))
-    library.dtmf_tx_free(state)
-    pcm[n:] = 0
-    return pcm
-
-
-def sox_audio(keys: str) -> Pcm:
-    """What sox makes of two sines: 100 ms on, 100 ms off."""
-    parts = [np.zeros(800, np.int16)]
-    for key in keys:
-        row = next(i for i, of_row in enumerate(KEYPAD) if key in of_row)
-        low, high = LOW_HZ[row], HIGH_HZ[KEYPAD[row].index(key)]
-        command = ["sox", "-q", "-r", "8000", "-c", "2", "-n", "-b", "16", "-e", "signed", "-t", "raw", "-"]
-        tones = ["synth", "0.1", "sine", f"{low:g}", "sine", f"{high:g}", "remix", "-"]
-        parts += [np.frombuffer(subprocess.run(command + tones, capture_output=True, check=True).stdout, "<i2")]
-        parts += [np.zeros(800, np.int16)]
-    return np.concatenate(parts)
-
-
-def _installed(*programs: str) -> Callable[[], bool]:
-    return lambda: all(shutil.which(program) is not None for program in programs)
-
-
-RECEIVERS: dict[str, tuple[Callable[[Pcm], str], Callable[[], bool]]] = {
-    "spandsp": (spandsp, lambda: _spandsp() is not None),
-    "multimon-ng": (multimon, _installed("multimon-ng", "sox")),
-    "dtmf2num": (dtmf2num, _installed("dtmf2num")),
-    "GStreamer dtmfdetect": (gstreamer, _installed("gst-launch-1.0")),
-}
-TRANSMITTERS: dict[str, tuple[Callable[[str], Pcm], Callable[[], bool]]] = {
-    "spandsp dtmf_tx": (spandsp_audio, lambda: _spandsp() is not None),
-    "sox synth": (sox_audio, _installed("sox")),
-}
+DECODERS: tuple[Decoder, ...] = (MultimonNg(), Spandsp(), GStreamer(), Dtmf2num())
+SENDERS: tuple[Sender, ...] = (Sox(), SpandspSender())

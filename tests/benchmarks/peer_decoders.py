@@ -35,6 +35,7 @@ Pcm = npt.NDArray[np.int16]
 
 RATE = 8000
 MULTIMON_RATE = 22_050
+SOX_RAW = ("-t", "raw", "-e", "signed", "-b", "16", "-L", "-c", "1", "-")  # one channel to standard output
 TIMEOUT_S = 120.0
 CHUNK = 800  # spandsp keeps at most 128 digits: they are fetched at every 100 ms
 KEYS = "".join(tone.key for tone in KEY_TONES)  # in the order of GStreamer's numbers, which are RFC 4733's
@@ -98,10 +99,14 @@ def write_wav(path: Path, pcm: Pcm) -> None:
         file.writeframes(pcm.astype("<i2").tobytes())
 
 
-def run(command: Sequence[str], stdin: bytes = b"") -> str:
+def run_bytes(command: Sequence[str], stdin: bytes = b"") -> bytes:
     """Standard output of a program."""
-    done = subprocess.run(command, input=stdin, capture_output=True, check=True, timeout=TIMEOUT_S)
-    return done.stdout.decode(errors="replace")
+    return subprocess.run(command, input=stdin, capture_output=True, check=True, timeout=TIMEOUT_S).stdout
+
+
+def run(command: Sequence[str], stdin: bytes = b"") -> str:
+    """Standard output of a program, as text."""
+    return run_bytes(command, stdin).decode(errors="replace")
 
 
 # ---- Decoders ------------------------------------------------------------------------------------
@@ -151,10 +156,8 @@ class GStreamer(Decoder):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "audio.wav"
             write_wav(path, pcm)
-            said = run(
-                ["gst-launch-1.0", "-m", "filesrc", f"location={path}", "!", "wavparse", "!", "audioconvert", "!"]
-                + ["audioresample", "!", caps, "!", "dtmfdetect", "!", "fakesink"]
-            )
+            stages = ["filesrc", f"location={path}", "!", "wavparse", "!", "audioconvert", "!", caps]
+            said = run(["gst-launch-1.0", "-m", *stages, "!", "dtmfdetect", "!", "fakesink"])
         return "".join(KEYS[int(number)] for number in re.findall(r"dtmf-event.*number=\(int\)(\d+)", said))
 
 
@@ -238,14 +241,8 @@ class Sox(Sender):
         parts = [silence]
         for key in keys:
             low_hz, high_hz = Tone.from_key(key).frequencies_hz
-            raw = subprocess.run(
-                ["sox", "-q", "-D", "-r", str(RATE), "-c", "2", "-n"]
-                + ["-t", "raw", "-e", "signed", "-b", "16", "-L", "-c", "1", "-"]
-                + ["synth", f"{on_ms / 1000}", "sine", f"{low_hz:g}", "sine", f"{high_hz:g}", "remix", "-"],
-                capture_output=True,
-                check=True,
-                timeout=TIMEOUT_S,
-            ).stdout
+            sines = ["synth", f"{on_ms / 1000}", "sine", f"{low_hz:g}", "sine", f"{high_hz:g}", "remix", "-"]
+            raw = run_bytes(["sox", "-q", "-D", "-r", str(RATE), "-c", "2", "-n", *SOX_RAW, *sines])
             parts += [np.frombuffer(raw, "<i2").astype(np.int16), silence]
         return np.concatenate(parts)
 

@@ -45,10 +45,10 @@ def check_samplerate(samplerate: int) -> int:
         Not a whole number of Hz from 4000 to 192000.
     """
     try:
-        rate = operator.index(samplerate)
+        rate = None if isinstance(samplerate, bool | np.bool_) else operator.index(samplerate)
     except TypeError:
         rate = None
-    if rate is None or isinstance(samplerate, bool) or not MIN_SAMPLERATE <= rate <= MAX_SAMPLERATE:
+    if rate is None or not MIN_SAMPLERATE <= rate <= MAX_SAMPLERATE:
         raise InvalidSettingError(
             f"sample rate is {samplerate!r}; it must be a whole number of Hz from {MIN_SAMPLERATE} to "
             f"{MAX_SAMPLERATE}: resample the audio first"

@@ -11,8 +11,7 @@ import pytest
 from dtmf_audio.errors import InvalidSettingError
 from dtmf_audio.profiles import PROFILES, Profile, get_profile
 
-# Table A-1/Q.24, by column: NTT, AT&T, Denmark, Australia, Brazil. Denmark's A is -27 + 25 - 25 dBm, so that the range
-# is -2 to -27.
+# Table A-1/Q.24, by column: NTT, AT&T, Denmark, Australia, Brazil. Denmark's with its A at -27 dBm.
 MUST_OPERATE_OFFSET_HZ = {  # fraction of the frequency, and hertz on top
     "NTT": (0.018, 0), "AT&T": (0.015, 0), "Denmark": (0.015, 2), "Australia": (0.015, 4), "Brazil": (0.018, 0),
 }  # fmt: skip

@@ -24,8 +24,8 @@ LOSSY = ("gsm", "ima-adpcm", "ms-adpcm", "vorbis", "opus", "mp3")
 
 POSITION_MS = 1.0  # clean audio with the default ramps, phases of 0
 # At other phases and twists a ramp of 2 ms is as short as the beat of the pair (2 to 3 ms for the nearest two), and
-# where its envelope passes half is less sure: 1.25 ms was the largest error of 2,200 tones at ramps of 2 ms.
-DRAWN_POSITION_MS = 1.5
+# where its envelope passes half is less sure: 1.45 ms was the largest error of 2,200 random tones at ramps of 2 ms.
+DRAWN_POSITION_MS = 2.0
 LOSSY_POSITION_MS = 12.0  # codecs smear an edge over a frame: 10 ms is the worst that these do
 
 

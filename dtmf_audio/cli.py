@@ -84,10 +84,10 @@ def _parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(
         prog="dtmf-audio",
-        description="Render DTMF tones to audio, and decode audio back into tones.",
-        epilog="example:\n  dtmf-audio render '425-555-01#' -o keys.wav && dtmf-audio decode keys.wav\n\n"
-        "exit status: 0 if all went well and tones were found, 1 if there were none,\n"
-        "2 if the input or the arguments cannot be used",
+        description="Render DTMF tones to audio, and decode audio back into tones.\n\n"
+        "Exit status: 0 if all went well, 1 if decode found no tones, 2 if the input or the\n"
+        "arguments cannot be used.",
+        epilog="example:\n  dtmf-audio render '425-555-01#' -o keys.wav && dtmf-audio decode keys.wav",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

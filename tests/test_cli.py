@@ -1,8 +1,8 @@
-"""The command line as its user meets it: answers on standard output, errors that say what to do, exit statuses."""
+"""The command line as users meet it: answers, messages, exit statuses, pipes and full disks."""
 
 from __future__ import annotations
 
-import itertools
+import io
 import json
 import os
 import re
@@ -10,425 +10,837 @@ import signal
 import struct
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
+import numpy.typing as npt
 import pytest
+import soundfile as sf
 
-from dtmf_audio import audio_io, cli, render, synthesis
-from dtmf_audio.audio_io import write_audio
+import dtmf_audio
+from dtmf_audio import Tone, cli, synthesis
+from dtmf_audio.audio_io import RAW_ENCODINGS, WRITE_FORMATS, WRITE_SUBTYPES, read_audio, write_audio
+from dtmf_audio.channel import level_while_on
+from dtmf_audio.goertzel import GoertzelForm
+from dtmf_audio.profiles import PROFILES
+from dtmf_audio.tones import KEY_TONES
 
-COMMANDS = ["render", "decode", "tones"]
+ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT / "samples"
+COMMANDS = ("render", "decode", "tones")
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+ENVIRONMENT.pop("PYTHONUNBUFFERED", None)  # what is still in the buffer at exit is where trouble is
+NAMES = "the names are tone0-tone9, star, pound, a, b, c, d and flash"
+
+posix = pytest.mark.skipif(os.name != "posix", reason="pipes and signals as POSIX has them")
+dev_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
 
 
-@pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path, monkeypatch):
+@dataclass(frozen=True)
+class Run:
+    """What a command left behind."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def dtmf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Run]:
+    """Run a command in an empty directory, within this process."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(*arguments: str, stdin: str | bytes = b"") -> Run:
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        capfd.readouterr()
+        status = cli.main(arguments)
+        captured = capfd.readouterr()
+        return Run(status, captured.out, captured.err)
+
+    return run
 
 
-def run(*arguments, **options):
-    """A process of its own: (status, standard output, standard error)."""
-    command = [sys.executable, "-m", "dtmf_audio", *arguments]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, **options)
-    return result.returncode, result.stdout, result.stderr
+def process(*arguments: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    """Run a command in a process of its own."""
+    pipes = {"stdin": subprocess.DEVNULL} if "input" not in options else {}
+    return subprocess.run(
+        [sys.executable, "-m", "dtmf_audio", *arguments],
+        **{"capture_output": True, "env": ENVIRONMENT, "timeout": 60, **pipes, **options},
+    )
 
 
-def refused(capsys, *arguments):
-    """The one line of error of a command that must not work, and that must leave nothing behind."""
-    before = sorted(Path().iterdir())
-    assert cli.main(arguments) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert sorted(Path().iterdir()) == before
-    assert "Traceback" not in err
-    return err
+def error(message: str) -> str:
+    return f"dtmf-audio: error: {message}\n"
 
 
-def a_wav(name="call.wav", keys="123", **options):
-    rendering = render(keys, 8000, **options)
-    write_audio(name, rendering.samples, 8000)
-    return name
+def write_keys(path: Path, *keys: str) -> None:
+    """Write a file with these keys, one string a channel."""
+    columns = [synthesis.render(each, 8000, tail_ms=100).samples if each else np.zeros(1) for each in keys]
+    longest = max(map(len, columns))
+    write_audio(path, np.stack([np.pad(each, (0, longest - len(each))) for each in columns], axis=1), 8000)
 
 
-# --- what it is for ------------------------------------------------------------------------------------------------
+# --- render ------------------------------------------------------------------------------------------------------
 
 
-def test_render_and_decode_give_back_the_keys(capsys):
-    assert cli.main(["render", "(425) 555-01#", "-o", "call.wav"]) == 0
-    assert capsys.readouterr() == ("", "")
-    assert cli.main(["decode", "call.wav"]) == 0
-    assert capsys.readouterr() == ("42555501#\n", "")
+def test_render_writes_the_keys_as_the_library_renders_them(dtmf: Callable[..., Run], tmp_path: Path) -> None:
+    assert dtmf("render", "(425) 555-01#", "-o", "keys.wav") == Run(0, "", "")
+    samples, samplerate = read_audio(tmp_path / "keys.wav")
+    assert samplerate == 8000
+    expected = synthesis.render("42555501#", 8000).samples
+    np.testing.assert_array_equal(samples[:, 0], np.rint(expected * 2**15).astype(np.int16))
 
 
-def test_tones_prints_the_names_of_graph(capsys):
-    assert cli.main(["decode", a_wav(keys="1*#"), "--tones"]) == 0
-    assert capsys.readouterr().out == "tone1 star pound\n"
+def test_each_option_is_the_setting_of_its_name(dtmf: Callable[..., Run], tmp_path: Path) -> None:
+    settings = {
+        **{"on_ms": 70.0, "delay_ms": 60.0, "ramp_ms": 1.0, "lead_ms": 11.0, "tail_ms": 12.0},
+        **{"level_dbm0": -20.0, "twist_db": -3.0},
+    }
+    options = [word for name, value in settings.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    run = dtmf("render", "12", "-o", "keys.wav", "--subtype", "double", "--samplerate", "16000", *options)
+    assert run == Run(0, "", "")
+    samples, samplerate = read_audio(tmp_path / "keys.wav")
+    assert samplerate == 16000
+    np.testing.assert_array_equal(samples[:, 0], synthesis.render("12", 16000, **settings).samples)
 
 
-def test_json_is_one_object_a_line_with_these_keys(capsys):
-    assert cli.main(["decode", a_wav(), "--json"]) == 0
-    tones = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(tone["key"], tone["start_sample"] // 8) for tone in tones] == [("1", 0), ("2", 200), ("3", 400)]
-    assert set(tones[0]) == {
+def test_render_takes_a_request_from_a_file_an_argument_or_standard_input(
+    dtmf: Callable[..., Run], tmp_path: Path
+) -> None:
+    body = '{"tones": ["tone1", "pound"], "delayBetweenTonesMs": 250}'
+    (tmp_path / "request.json").write_text(body, encoding="utf-8")
+    assert dtmf("render", "request.json", "-o", "file.wav") == Run(0, "", "")
+    assert dtmf("render", body, "-o", "argument.wav") == Run(0, "", "")
+    assert dtmf("render", "-", "-o", "stdin.wav", stdin=body) == Run(0, "", "")
+    read = [read_audio(tmp_path / name)[0] for name in ("file.wav", "argument.wav", "stdin.wav")]
+    assert len(read[0]) == 8000 * (100 + 250 + 100) // 1000
+    np.testing.assert_array_equal(read[0], read[1])
+    np.testing.assert_array_equal(read[0], read[2])
+
+
+@pytest.mark.parametrize(
+    ("delay", "options", "delay_ms"),
+    [
+        (', "delayBetweenTonesMs": 250', [], 250),
+        (', "delayBetweenTonesMs": 250', ["--delay-ms", "40"], 40),
+        ("", [], 100),
+    ],
+)
+def test_the_delay_is_the_options_or_the_requests_or_100_ms(
+    dtmf: Callable[..., Run], delay: str, options: list[str], delay_ms: int
+) -> None:
+    run = dtmf("render", f'{{"tones": ["tone1", "tone1"]{delay}}}', "-o", "x.wav", "--truth", "-", *options)
+    first, second = json.loads(run.out)["tones"]
+    assert second["start_sample"] - first["stop_sample"] == 8 * delay_ms
+
+
+def test_render_writes_the_truth_beside_the_audio(dtmf: Callable[..., Run], tmp_path: Path) -> None:
+    assert dtmf("render", "5w*", "-o", "x.flac", "--truth", "x.truth") == Run(0, "", "")
+    assert (tmp_path / "x.truth").read_text(encoding="utf-8") == (
+        '{"samplerate": 8000, "tones": [\n'
+        '  {"tone": "tone5", "key": "5", "start_s": 0.0, "stop_s": 0.1, "duration_ms": 100.0,'
+        ' "start_sample": 0, "stop_sample": 800},\n'
+        '  {"tone": "star", "key": "*", "start_s": 0.7, "stop_s": 0.8, "duration_ms": 100.0,'
+        ' "start_sample": 5600, "stop_sample": 6400}\n'  # 100 ms, 500 ms for w and 100 ms
+        "]}\n"
+    )
+
+
+@pytest.mark.parametrize("subtype", WRITE_SUBTYPES["WAV"])
+def test_every_subtype_of_wav_can_be_written_and_decoded(dtmf: Callable[..., Run], subtype: str) -> None:
+    assert dtmf("render", "159#", "-o", "x.wav", "--subtype", subtype) == Run(0, "", "")
+    assert dtmf("decode", "x.wav") == Run(0, "159#\n", "")
+
+
+@pytest.mark.parametrize("name", cli.FORMATS)
+def test_every_format_can_be_named_or_told_by_its_ending(dtmf: Callable[..., Run], tmp_path: Path, name: str) -> None:
+    assert dtmf("render", "159#", "-o", f"x.{name}").err == ""
+    assert dtmf("render", "159#", "-o", "named", "--format", name.upper()).err == ""
+    assert read_any(tmp_path / f"x.{name}") == read_any(tmp_path / "named")
+
+
+def read_any(path: Path) -> bytes:
+    """Return what a file holds, less what an Ogg writer draws at random: the serial number and its checksum."""
+    return re.sub(rb"(OggS.{10}).{12}", rb"\1", path.read_bytes(), flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("encoding", RAW_ENCODINGS)
+def test_raw_samples_go_round_in_every_encoding(dtmf: Callable[..., Run], encoding: str) -> None:
+    assert dtmf("render", "159#", "-o", "x.bin", "--raw", encoding, "--samplerate", "16000") == Run(0, "", "")
+    assert dtmf("decode", "x.bin", "--raw", encoding, "--samplerate", "16000") == Run(0, "159#\n", "")
+
+
+def test_noise_lies_where_snr_db_says_and_the_seed_draws_it(dtmf: Callable[..., Run], tmp_path: Path) -> None:
+    for name, seed in (("first", "1"), ("again", "1"), ("other", "2")):
+        run = dtmf(
+            *("render", "1", "-o", f"{name}.wav", "--subtype", "double", "--on-ms", "10000"),
+            *("--snr-db", "20", "--seed", seed),
+        )
+        assert run == Run(0, "", "")
+    clean = synthesis.render("1", 8000, on_ms=10_000).samples
+    noisy = {name: read_audio(tmp_path / f"{name}.wav")[0][:, 0] for name in ("first", "again", "other")}
+    np.testing.assert_array_equal(noisy["first"], noisy["again"])
+    assert not np.array_equal(noisy["first"], noisy["other"])
+    everything = [(0, len(clean))]
+    snr_db = level_while_on(clean, everything) - level_while_on(noisy["first"] - clean, everything)
+    assert snr_db == pytest.approx(20.0, abs=0.15)  # 80,000 random samples: 0.02 dB, and the ramps 0.001
+
+
+def test_a_comma_and_a_flash_are_silences_of_the_length_given(dtmf: Callable[..., Run]) -> None:
+    comma = dtmf("render", "1,2", "-o", "x.wav", "--comma-ms", "300", "--truth", "-")
+    flash = dtmf(
+        *("render", '{"tones": ["tone1", "flash", "tone2"]}', "-o", "x.wav"), "--flash-ms", "200", "--truth", "-"
+    )
+    for run in (comma, flash):  # 100 ms of tone, 100 + 300 ms; or 100 + 200 + 100 ms
+        assert [tone["start_sample"] for tone in json.loads(run.out)["tones"]] == [0, 4000]
+
+
+# --- decode ------------------------------------------------------------------------------------------------------
+
+
+def test_decode_prints_the_keys_of_a_file_alone(dtmf: Callable[..., Run], tmp_path: Path) -> None:
+    keys = "".join(tone.key for tone in KEY_TONES)
+    write_keys(tmp_path / "call.wav", keys)
+    assert dtmf("decode", "call.wav") == Run(0, f"{keys}\n", "")
+
+
+def test_decode_prints_graphs_names(dtmf: Callable[..., Run], tmp_path: Path) -> None:
+    write_keys(tmp_path / "call.wav", "1*#a")
+    assert dtmf("decode", "call.wav", "--tones") == Run(0, "tone1 star pound a\n", "")
+
+
+def test_the_documentations_request_goes_round(dtmf: Callable[..., Run]) -> None:
+    request = SAMPLES / "senddtmftones.json"
+    assert dtmf("render", str(request), "-o", "x.wav") == Run(0, "", "")
+    names = " ".join(json.loads(request.read_text(encoding="utf-8"))["tones"])
+    assert dtmf("decode", "x.wav", "--tones") == Run(0, f"{names}\n", "")
+    told = [json.loads(line) for line in dtmf("decode", "x.wav", "--json").out.splitlines()]
+    gaps_ms = np.diff([tone["start_s"] for tone in told]) * 1000 - [tone["duration_ms"] for tone in told[:-1]]
+    assert gaps_ms == pytest.approx(1000, abs=1)
+
+
+def test_decode_prints_json_one_object_a_line(dtmf: Callable[..., Run], tmp_path: Path) -> None:
+    write_keys(tmp_path / "call.wav", "5#")
+    run = dtmf("decode", "call.wav", "--json")
+    assert (run.status, run.err) == (0, "")
+    first, second = map(json.loads, run.out.splitlines())
+    assert (first["tone"], first["key"], second["tone"], second["key"]) == ("tone5", "5", "pound", "#")
+    assert second["start_s"] == pytest.approx(0.2, abs=0.001)
+    assert second["start_sample"] == pytest.approx(1600, abs=8)
+    assert set(first) == {
         *("tone", "key", "channel", "start_s", "stop_s", "duration_ms", "start_sample", "stop_sample", "samplerate"),
         *("low_hz", "high_hz", "low_level_dbm0", "high_level_dbm0", "twist_db", "low_offset_pct", "high_offset_pct"),
         "snr_db",
     }
 
 
-def test_a_request_is_rendered_with_its_delay_and_decoded_to_its_tones(capsys):
-    Path("request.json").write_text('{"tones": ["tone1", "star", "pound", "d"], "delayBetweenTonesMs": 1000}')
-    assert cli.main(["render", "request.json", "-o", "x.wav"]) == 0
-    assert cli.main(["decode", "x.wav", "--json"]) == 0
-    tones = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [tone["tone"] for tone in tones] == ["tone1", "star", "pound", "d"]
-    for before, after in itertools.pairwise(tones):
-        assert after["start_s"] - before["stop_s"] == pytest.approx(1.0, abs=0.001)
+def test_decode_prints_a_line_for_each_of_several_files(dtmf: Callable[..., Run], tmp_path: Path) -> None:
+    write_keys(tmp_path / "a.wav", "12")
+    write_keys(tmp_path / "none.wav", "")
+    write_keys(tmp_path / "b.wav", "3")
+    assert dtmf("decode", "a.wav", "none.wav", "b.wav") == Run(0, "a.wav: 12\nnone.wav:\nb.wav: 3\n", "")
+    told = [json.loads(line) for line in dtmf("decode", "a.wav", "b.wav", "--json").out.splitlines()]
+    assert [(tone["file"], tone["key"]) for tone in told] == [("a.wav", "1"), ("a.wav", "2"), ("b.wav", "3")]
 
 
-def test_a_request_can_be_the_argument_itself_or_standard_input():
-    request = '{"tones": ["tone7"]}'
-    for arguments, given in ((["render", request], None), (["render", "-"], request)):
-        status, _, err = run(*arguments, "-o", "x.wav", input=given)
-        assert (status, err) == (0, "")
-        assert run("decode", "x.wav")[:2] == (0, "7\n")
+def test_decode_prints_a_line_for_each_channel(dtmf: Callable[..., Run], tmp_path: Path) -> None:
+    write_keys(tmp_path / "call.wav", "12", "", "9")
+    lines = "call.wav [channel 0]: 12\ncall.wav [channel 1]:\ncall.wav [channel 2]: 9\n"
+    assert dtmf("decode", "call.wav") == Run(0, lines, "")
+    assert dtmf("decode", "call.wav", "--channel", "2") == Run(0, "9\n", "")
+    assert dtmf("decode", "call.wav", "--channel", "1") == Run(1, "", "")
 
 
-def test_pipes_carry_audio():
-    audio = subprocess.run(
-        [sys.executable, "-m", "dtmf_audio", "render", "159D", "-o", "-"], capture_output=True, check=True
-    ).stdout
-    result = subprocess.run(
-        [sys.executable, "-m", "dtmf_audio", "decode", "-"], input=audio, capture_output=True, check=True
-    )
-    assert result.stdout == b"159D\n"
+def test_decode_reads_standard_input(dtmf: Callable[..., Run], tmp_path: Path) -> None:
+    write_keys(tmp_path / "call.wav", "12")
+    assert dtmf("decode", "-", stdin=(tmp_path / "call.wav").read_bytes()) == Run(0, "12\n", "")
 
 
-def test_raw_audio_goes_out_and_comes_in(capsys):
-    assert cli.main(["render", "42", "--samplerate", "16000", "--raw", "mulaw", "-o", "x.ul"]) == 0
-    assert Path("x.ul").stat().st_size == 0.3 * 16000
-    assert cli.main(["decode", "--raw", "mulaw", "--samplerate", "16000", "x.ul"]) == 0
-    assert capsys.readouterr().out == "42\n"
+@pytest.mark.parametrize("form", ["", "--tones", "--json"])
+def test_nothing_found_is_nothing_printed_and_status_1(dtmf: Callable[..., Run], form: str) -> None:
+    assert dtmf("decode", str(SAMPLES / "no_tones.wav"), *filter(None, [form])) == Run(1, "", "")
 
 
-def test_channels_have_lines_of_their_own(capsys):
-    left, right = render("13", 8000).samples, render("24", 8000).samples
-    write_audio("call.wav", np.stack([left, right], axis=1), 8000)
-    assert cli.main(["decode", "call.wav"]) == 0
-    assert capsys.readouterr().out == "call.wav [channel 0]: 13\ncall.wav [channel 1]: 24\n"
-    assert cli.main(["decode", "call.wav", "--channel", "1"]) == 0
-    assert capsys.readouterr().out == "24\n"
-
-
-def test_no_tones_print_nothing_and_exit_with_1(capsys):
-    write_audio("quiet.wav", np.zeros(8000), 8000)
-    assert cli.main(["decode", "quiet.wav"]) == 1
-    assert capsys.readouterr() == ("", "")
-
-
-def test_one_bad_file_does_not_keep_the_others_from_being_decoded(capsys):
-    assert cli.main(["decode", a_wav("a.wav", "1"), "missing.wav", a_wav("b.wav", "2")]) == 2
-    out, err = capsys.readouterr()
-    assert out == "a.wav: 1\nb.wav: 2\n"
-    assert err == "dtmf-audio: error: missing.wav: there is no such file; check the path\n"
-
-
-def test_the_truth_is_written_beside_the_audio():
-    assert cli.main(["render", "12", "-o", "x.wav", "--truth", "x.json", "--lead-ms", "50"]) == 0
-    truth = json.loads(Path("x.json").read_text())
-    assert truth["samplerate"] == 8000
-    assert [(t["tone"], t["start_sample"], t["stop_sample"]) for t in truth["tones"]] == [
-        ("tone1", 400, 1200),
-        ("tone2", 2000, 2800),
-    ]
-
-
-def test_noise_is_the_same_for_the_same_seed():
-    for name, seed in (("a.wav", "1"), ("b.wav", "1"), ("c.wav", "2")):
-        assert cli.main(["render", "5", "--snr-db", "10", "--seed", seed, "-o", name]) == 0
-    assert Path("a.wav").read_bytes() == Path("b.wav").read_bytes()
-    assert Path("a.wav").read_bytes() != Path("c.wav").read_bytes()
-
-
-def test_tones_lists_all_17(capsys):
-    assert cli.main(["tones"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 18
-    assert lines[2].split() == ["1", "tone1", "1", "697", "1209"]
-    assert lines[-1].split() == ["-", "flash", "16", "-", "-"]
-
-
-# --- bad input: every row with its message ---------------------------------------------------------------------------
-
-
-def wav(data, declared=None, samplerate=8000, block=2, n_channels=1, bits=16, form=1):
-    """Bytes of a WAV file, its header as it is told to be."""
-    declared = len(data) if declared is None else declared
-    fmt = struct.pack("<HHIIHH", form, n_channels, samplerate, samplerate * block, block, bits)
-    return (
-        b"RIFF"
-        + struct.pack("<I", 36 + declared)
-        + b"WAVEfmt \x10\0\0\0"
-        + fmt
-        + b"data"
-        + struct.pack("<I", declared)
-        + data
+def test_a_bad_file_among_several_is_reported_and_the_rest_decoded(dtmf: Callable[..., Run], tmp_path: Path) -> None:
+    write_keys(tmp_path / "a.wav", "12")
+    write_keys(tmp_path / "b.wav", "3")
+    assert dtmf("decode", "a.wav", "missing.wav", "b.wav") == Run(
+        2, "a.wav: 12\nb.wav: 3\n", error("missing.wav: there is no such file; check the path")
     )
 
 
-BAD_FILES = {
-    "missing": (None, "x.wav: there is no such file; check the path"),
-    "empty": (b"", "x.wav: is empty, 0 bytes"),
-    "text": (b"hello\n", "x.wav: not an audio file that can be read: it begins with b'hello\\n'"),
-    "truncated": (wav(bytes(1000), declared=8000), "x.wav: its header declares 8000 bytes of samples, it holds 1000"),
-    "lying": (wav(bytes(16), declared=2**30), "x.wav: its header declares 1073741824 bytes of samples, it holds 16"),
-    "rate of 3999": (wav(bytes(800), samplerate=3999), "x.wav: sample rate is 3999; it must be"),
-    "rate of 0": (wav(bytes(800), samplerate=0), "x.wav: "),
-}
+def test_profile_and_form_are_passed_on(dtmf: Callable[..., Run]) -> None:
+    dtmf("render", "1", "-o", "quiet.wav", "--level-dbm0", "-40", "--tail-ms", "200")
+    assert dtmf("decode", "quiet.wav", "--goertzel", "resonator") == Run(0, "1\n", "")
+    assert dtmf("decode", "quiet.wav", "--profile", "q24") == Run(1, "", "")  # q24 hears down to -28 dBm0
 
 
-@pytest.mark.parametrize("kind", BAD_FILES)
-def test_a_bad_file_is_refused_by_name(kind, capsys):
-    content, message = BAD_FILES[kind]
-    if content is not None:
-        Path("x.wav").write_bytes(content)
-    assert f"dtmf-audio: error: {message}" in refused(capsys, "decode", "x.wav")
+def test_partial_decodes_what_is_there(dtmf: Callable[..., Run], tmp_path: Path) -> None:
+    write_keys(tmp_path / "call.wav", "123")
+    whole = (tmp_path / "call.wav").read_bytes()
+    (tmp_path / "broken.wav").write_bytes(whole[: 44 + 2 * 2400])  # 1, 2 and the pauses between
+    assert dtmf("decode", "broken.wav").status == 2
+    assert dtmf("decode", "broken.wav", "--partial") == Run(0, "12\n", "")
 
 
-def test_a_file_without_samples_is_refused(capsys):
-    Path("x.au").write_bytes(struct.pack(">4sIIIII", b".snd", 24, 0, 3, 8000, 1))
-    assert "x.au: " in refused(capsys, "decode", "x.au")
+class Terminal(io.StringIO):
+    """Standard error as a terminal."""
+
+    def isatty(self) -> bool:
+        """Return True."""
+        return True
 
 
-def test_a_directory_is_refused(capsys):
-    Path("d").mkdir()
-    assert "dtmf-audio: error: d: is a directory; give the audio files in it by name" in refused(capsys, "decode", "d")
+def test_progress_is_shown_on_a_terminal_alone_and_erased(
+    dtmf: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "PROGRESS_AFTER_S", 0.0)
+    write_keys(tmp_path / "call.wav", "12")
+    assert dtmf("decode", "call.wav") == Run(0, "12\n", "")
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    assert dtmf("decode", "call.wav").out == "12\n"
+    assert terminal.getvalue() == f"\rcall.wav: [{'#' * 30}] 0 s of 0 s\x1b[K\r\x1b[K"  # 0.4 s
+    assert dtmf("decode", "call.wav", "--json").out.count("\n") == 2
 
 
-def test_what_is_there_of_a_truncated_file_can_be_decoded(capsys):
-    name = a_wav(keys="42")
-    Path("cut.wav").write_bytes(Path(name).read_bytes()[:-400])
-    assert "(--partial)" in refused(capsys, "decode", "cut.wav")
-    assert cli.main(["decode", "--partial", "cut.wav"]) == 0
-    assert capsys.readouterr().out == "42\n"
+# --- tones, help, version ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_nan_and_infinity_are_refused_by_their_place(value, capsys):
-    samples = np.zeros(800, "<f4")
-    samples[7] = value
-    Path("x.wav").write_bytes(wav(samples.tobytes(), block=4, bits=32, form=3))
-    assert f"dtmf-audio: error: x.wav: sample 7 is {value}; every sample must be finite" in refused(
-        capsys, "decode", "x.wav"
+def test_tones_prints_every_tone(dtmf: Callable[..., Run]) -> None:
+    run = dtmf("tones")
+    assert (run.status, run.err) == (0, "")
+    header, *rows = run.out.splitlines()
+    assert header.split() == ["key", "tone", "event", "code", "low", "Hz", "high", "Hz"]
+    assert [row.split()[1] for row in rows] == list(Tone)
+    assert "#    pound          11     941     1477" in rows
+    assert rows[-1].split() == ["-", "flash", "16", "-", "-"]
+
+
+def test_version_is_the_packages(dtmf: Callable[..., Run]) -> None:
+    assert dtmf("--version") == Run(0, f"dtmf-audio {dtmf_audio.__version__}\n", "")
+
+
+@posix
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_ends_with_an_example_that_runs(dtmf: Callable[..., Run], tmp_path: Path, command: str) -> None:
+    shown = dtmf(*filter(None, [command]), "--help")
+    assert (shown.status, shown.err) == (0, "")
+    *_, heading, example = shown.out.splitlines()
+    assert heading == "example:"
+    assert f"dtmf-audio {command}" in example
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "dtmf-audio").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m dtmf_audio "$@"\n', encoding="utf-8")
+    (programs / "dtmf-audio").chmod(0o755)
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    run = subprocess.run(
+        ["sh", "-c", example], cwd=tmp_path, env={**ENVIRONMENT, "PATH": path}, capture_output=True, timeout=60
     )
+    assert (run.returncode, run.stderr) == (0, b"")
 
 
-@pytest.mark.parametrize("samplerate", ["0", "3999", "192001"])
-def test_a_rate_that_cannot_be_is_refused(samplerate, capsys):
-    Path("x.raw").write_bytes(bytes(1600))
-    wanted = f"sample rate is {samplerate}; it must be a whole number of Hz from 4000 to 192000"
-    assert wanted in refused(capsys, "decode", "--raw", "s16le", "--samplerate", samplerate, "x.raw")
-    assert wanted in refused(capsys, "render", "1", "--samplerate", samplerate, "-o", "x.wav")
+def test_help_states_the_defaults_of_the_library(dtmf: Callable[..., Run]) -> None:
+    text = " ".join(dtmf("render", "--help").out.split())
+    for option, default in {
+        "on-ms": synthesis.DEFAULT_ON_MS,
+        "ramp-ms": synthesis.DEFAULT_RAMP_MS,
+        "level-dbm0": synthesis.DEFAULT_LEVEL_DBM0,
+        "twist-db": synthesis.DEFAULT_TWIST_DB,
+        "lead-ms": 0.0,
+        "tail-ms": 0.0,
+    }.items():
+        stated = re.search(rf"--{option} [A-Z0]+ [^(]*\(default: ([-0-9.]+)\)", text)
+        assert stated is not None, option
+        assert float(stated[1]) == default
+    assert f"delayBetweenTonesMs, or else {synthesis.DEFAULT_DELAY_MS:g})" in text
+    assert f"(default: {cli.DEFAULT_SAMPLERATE}, " in text
 
 
-def test_an_odd_number_of_bytes_is_refused_by_the_format(capsys):
-    Path("x.raw").write_bytes(bytes(1601))
-    err = refused(capsys, "decode", "--raw", "s16le", "--samplerate", "8000", "x.raw")
-    assert "x.raw: " in err
-    assert "s16le" in err
-    assert "1601" in err
+def test_help_names_the_choices_of_the_library(dtmf: Callable[..., Run]) -> None:
+    assert [name.upper() for name in cli.FORMATS] == list(WRITE_FORMATS)
+    assert sorted(cli.RAW_ENCODINGS) == list(RAW_ENCODINGS)
+    text = dtmf("decode", "--help").out
+    assert f"{{{','.join(get_args(GoertzelForm))}}}" in text
+    assert f"{{{','.join(PROFILES)}}}" in text
+    subtypes = re.search(r"such as ([^(]*) \(default: (\w+)", " ".join(dtmf("render", "--help").out.split()))
+    assert subtypes is not None
+    assert {*re.split(", | or ", subtypes[1]), subtypes[2]} <= set(WRITE_SUBTYPES["WAV"])
 
 
-@pytest.mark.parametrize(
-    ("keys", "message"),
-    [
-        ("12x", "'x' at position 3 of '12x' is not a key; the keys are 0-9, *, #, A-D (or a-d)"),
-        ("1,2", "',' at position 2 of '1,2' has no agreed length (0.5, 1 or 2 s, by vendor); give its length"),
-        ("-.()", "there are no tones to render; give at least one"),
-        ("", "there are no tones to render; give at least one"),
-    ],
-)
-def test_a_bad_dial_string_is_refused_by_its_place(keys, message, capsys):
-    assert message in refused(capsys, "render", "-o", "x.wav", "--", keys)
-
-
-BAD_REQUESTS = [
-    ("{", "the request is not JSON (Expecting property name enclosed in double quotes, line 1, column 2)"),
-    ("[1]", 'the request is [1]; it must be an object, such as {"tones": ["tone1"]}'),
-    ("{}", "tones is missing; write a list of tone names"),
-    ('{"tones": null}', "tones is null; write a list of tone names"),
-    (
-        '{"tones": "tone1, star"}',
-        'tones is the string "tone1, star", as an older TypeScript SDK sends it; write a list',
-    ),
-    ('{"tones": []}', "tones is empty; give at least one tone name"),
-    ('{"tones": ["tone1", null]}', "tones[1] is null; write a tone name"),
-    ('{"tones": [1]}', 'tones[0] is 1; write the name of the tone, "tone1"'),
-    ('{"tones": [{"tone": "tone1"}]}', 'tones[0] is {"tone": "tone1"}; write the name of its tone alone'),
-    ('{"tones": ["*"]}', "tones[0]: '*' is not a tone name"),
-    ('{"tones": ["Tone1"]}', "tones[0]: 'Tone1' is not a tone name"),
-    ('{"tones": ["ton1"]}', "tones[0]: 'ton1' is not a tone name; the names are tone0-tone9, star, pound, a, b, c, d"),
-    (
-        '{"tones": ["tone1"], "delayBetweenTonesMs": -1}',
-        "delayBetweenTonesMs is -1; write a whole number of milliseconds",
-    ),
-    ('{"tones": ["tone1"], "delayBetweenTonesMs": 1.5}', "delayBetweenTonesMs is 1.5; write a whole number"),
-    ('{"tones": ["tone1"], "delayBetweenTonesMs": true}', "delayBetweenTonesMs is true; write a whole number"),
-    (
-        '{"tones": ["tone1"], "delayBetweenTonesMs": 2147483648}',
-        "delayBetweenTonesMs is 2147483648; write a whole number",
-    ),
-    (
-        '{"tones": ["tone1"], "clientContext": "' + 257 * "x" + '"}',
-        "clientContext is 257 characters long; write a string of",
-    ),
-    ('{"tones": ["flash"]}', "flash makes no sound and cannot be rendered; leave it out, or give --flash-ms"),
-]
-
-
-@pytest.mark.parametrize(("request_json", "message"), BAD_REQUESTS)
-def test_a_bad_request_is_refused_by_the_property(request_json, message, capsys):
-    assert message in refused(capsys, "render", request_json, "-o", "x.wav")
-    Path("request.json").write_text(request_json)
-    err = refused(capsys, "render", "request.json", "-o", "x.wav")
-    assert message in err
-    if "flash" not in request_json:
-        assert "dtmf-audio: error: request.json: " in err
+# --- arguments that cannot be used -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-o", "no/x.wav"], "no/x.wav: directory "),
-        (["-o", "x.xyz"], "x.xyz: its ending '.xyz' tells no format; use one of .wav"),
+        ("", "the following arguments are required: COMMAND"),
+        ("render 1", "the following arguments are required: -o/--output"),
+        ("decode", "the following arguments are required: FILE"),
+        ("decode x.wav --tones --json", "argument --json: not allowed with argument --tones"),
+        ("decode x.wav --raw s16le", "argument --raw: the rate must be given too, such as --samplerate 8000"),
         (
-            ["-o", "x.wav", "--level-dbm0", "5"],
-            "--level-dbm0 is 5 with --twist-db 2: the pair would clip; the highest level",
+            "decode x.wav --samplerate 8000",
+            "argument --samplerate: is for audio without a header; give --raw too, or leave --samplerate out",
         ),
-        (["-o", "x.wav", "--on-ms", "1"], "--on-ms is 1, 8 samples at 8000 Hz; a tone must hold"),
-        (["-o", "x.wav", "--on-ms", "nan"], "--on-ms"),
-        (["-o", "x.wav", "--delay-ms", "-5"], "--delay-ms"),
-        (["-o", "x.wav", "--delay-ms", "0"], "tones 1 and 2 are both tone1 with no silence between them"),
-        (["-o", "x.wav", "--ramp-ms", "6"], "--ramp-ms is 6; it must be from 0 to 5"),
-        ([], "the following arguments are required: -o"),
-        (["-o", "x.wav", "--format", "midi"], "midi"),
+        (
+            "decode x.wav --channels 2",
+            "argument --channels: is for audio without a header; give --raw too, or leave --channels out",
+        ),
+        (
+            "render 1 -o x.wav --raw s16le --subtype pcm16",
+            "argument --raw: tells the format and the subtype; leave --format and --subtype out",
+        ),
+        ("render 1 -o x.wav --truth x.wav", "argument --truth: x.wav is where the audio goes; give another file"),
+        ("render 1 -o x.wav --seed -1", "argument --seed: -1 is negative; a seed is 0 or more"),
+        ("render 1 -o x.wav --on-ms fast", "argument --on-ms: invalid float value: 'fast'"),
+        ("render 1 -o x.wav --on 50", "unrecognized arguments: --on 50"),
     ],
 )
-def test_a_bad_setting_is_refused_by_its_option(arguments, message, capsys):
-    assert message in refused(capsys, "render", "11", *arguments)
+def test_usage_errors_name_the_argument(dtmf: Callable[..., Run], tmp_path: Path, arguments: str, message: str) -> None:
+    run = dtmf(*arguments.split())
+    assert (run.status, run.out) == (2, "")
+    assert run.err.startswith("usage: dtmf-audio")
+    assert run.err.endswith(f"error: {message}\n")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "choice"),
+    [
+        ("play", "COMMAND: invalid choice: 'play'"),
+        ("decode x.wav --profile itu", "--profile: invalid choice: 'itu'"),
+        ("decode x.wav --raw pcm", "--raw: invalid choice: 'pcm'"),
+        ("render 1 -o x.wav --format midi", "--format: invalid choice: 'midi'"),
+    ],
+)
+def test_a_choice_that_does_not_exist_is_told_with_those_that_do(
+    dtmf: Callable[..., Run], arguments: str, choice: str
+) -> None:
+    run = dtmf(*arguments.split())
+    assert (run.status, run.out) == (2, "")
+    assert f"error: argument {choice} (choose from " in run.err  # how they are quoted depends on Python's version
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--channel", "2"], "call.wav: channel 2 asked for, the file has 1 (0); leave --channel out to decode it"),
-        (["--profile", "itu"], "invalid choice: 'itu'"),
-        (["--raw", "s16le"], "the rate must be given too, such as --samplerate 8000"),
-        (["--samplerate", "8000"], "is for audio without a header; give --raw too"),
+        (
+            ["12x"],
+            "'x' at position 3 of '12x' is not a key; the keys are 0-9, *, #, A-D (or a-d), with w and W for pauses "
+            "of 0.5 and 1 s",
+        ),
+        (
+            ["1,2"],
+            "',' at position 2 of '1,2' has no agreed length (0.5, 1 or 2 s, by vendor); give its length, or write w "
+            "for 0.5 s or W for 1 s",
+        ),
+        ([""], "there are no tones to render; give at least one"),
+        (["(.-)"], "there are no tones to render; give at least one"),
+        (
+            ["11", "--delay-ms", "0"],
+            "tones 1 and 2 are both tone1 with no silence between them, and would be heard as one press; give a "
+            "--delay-ms of 40 or more",
+        ),
+        (
+            ["1", "--on-ms", "1"],
+            "--on-ms is 1, 8 samples at 8000 Hz; a tone must hold at least one sample and its two ramps of 2 ms: "
+            "lengthen it, or shorten --ramp-ms",
+        ),
+        (["1", "--ramp-ms", "6"], "--ramp-ms is 6; it must be from 0 to 5"),
+        (
+            ["1", "--level-dbm0", "3"],
+            "--level-dbm0 is 3 with --twist-db 2: the pair would clip; the highest level that fits is -3.94 dBm0",
+        ),  # 20 log10(1 / (1 + 10^(2/20))) + 3.14 = -3.94
+        (
+            ['{"tones": ["flash"]}'],
+            "flash makes no sound and cannot be rendered; leave it out, or give --flash-ms for a silent gap",
+        ),
+        *(
+            (
+                ["1", "--samplerate", rate],
+                f"sample rate is {rate}; it must be a whole number of Hz from 4000 to 192000: resample the audio first",
+            )
+            for rate in ("0", "3999", "192001", "-8000")
+        ),
     ],
 )
-def test_a_bad_way_of_decoding_is_refused(arguments, message, capsys):
-    assert message in refused(capsys, "decode", a_wav(), *arguments)
+def test_what_cannot_be_rendered_is_told_and_nothing_written(
+    dtmf: Callable[..., Run], tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    assert dtmf("render", *arguments, "-o", "x.wav", "--truth", "x.truth") == Run(2, "", error(message))
+    assert not list(tmp_path.iterdir())
 
 
-def test_a_command_that_does_not_exist_is_refused(capsys):
-    assert "invalid choice: 'play'" in refused(capsys, "play")
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", "1e308", "1e400"])
+@pytest.mark.parametrize("option", ["on-ms", "delay-ms", "ramp-ms", "lead-ms", "tail-ms", "comma-ms", "flash-ms"])
+def test_a_length_that_is_none_is_refused(dtmf: Callable[..., Run], tmp_path: Path, option: str, value: str) -> None:
+    keys = "1,2" if option == "comma-ms" else '{"tones": ["tone1", "flash", "tone2"]}'
+    options = [] if option == "flash-ms" else ["--flash-ms", "100"]
+    run = dtmf("render", keys, "-o", "x.wav", f"--{option}", value, *options)
+    assert (run.status, run.out) == (2, "")
+    assert re.fullmatch(r"dtmf-audio: error: .*(must be|at most).*\n", run.err)
+    assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full disk at hand")
-@pytest.mark.parametrize("arguments", [["render", "1", "-o", "-"], ["decode", "call.wav"], ["tones"]])
-def test_a_full_disk_behind_standard_output_is_told(arguments):
-    a_wav()
-    with Path("/dev/full").open("wb") as full:
-        command = [sys.executable, "-m", "dtmf_audio", *arguments]
-        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
-    assert result.returncode == 2
-    assert result.stderr == (
-        "dtmf-audio: error: standard output: cannot be written (No space left on device); write to a file elsewhere\n"
+# --- requests that cannot be used --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("[1]", 'the request is [1]; it must be an object, such as {"tones": ["tone1"]}'),
+        ('{"tones": null}', 'tones is null; write a list of tone names, such as ["tone1", "star"]'),
+        (
+            '{"tones": "tone1"}',
+            'tones is the string "tone1", as an older TypeScript SDK sends it; write a list of tone names, such as '
+            '["tone1", "star"]',
+        ),
+        ('{"tones": []}', 'tones is empty; give at least one tone name, such as ["tone1"]'),
+        (
+            '{"tones": [null]}',
+            'tones[0] is null; write a tone name, such as "tone1" (Microsoft\'s Python SDK sends null when it is '
+            "given a str: give it Tone.Tone1)",
+        ),
+        ('{"tones": ["star", 1]}', 'tones[1] is 1; write the name of the tone, "tone1"'),
+        (
+            '{"tones": [{"tone": "star"}]}',
+            'tones[0] is {"tone": "star"}; write the name of its tone alone, such as "tone1" (toneInfo is for '
+            "notifications)",
+        ),
+        ('{"tones": ["hash"]}', f"tones[0]: 'hash' is not a tone name; {NAMES}"),
+        *(
+            (
+                f'{{"tones": ["star"], "delayBetweenTonesMs": {delay}}}',
+                f"delayBetweenTonesMs is {delay}; write a whole number of milliseconds from 0 to 2147483647, such as "
+                "1000, or leave it out",
+            )
+            for delay in ("-1", "0.5", "true", "2147483648")
+        ),
+        (
+            f'{{"tones": ["star"], "clientContext": "{"x" * 257}"}}',
+            "clientContext is 257 characters long; write a string of at most 256 characters, or leave it out",
+        ),
+        (
+            "tone1",
+            "the request is not JSON (Expecting value, line 1, column 1); write an object, such as "
+            '{"tones": ["tone1"]}',
+        ),
+    ],
+)
+def test_a_request_that_is_none_is_told_with_its_place(
+    dtmf: Callable[..., Run], tmp_path: Path, body: str, message: str
+) -> None:
+    (tmp_path / "request.json").write_text(body, encoding="utf-8")
+    assert dtmf("render", "request.json", "-o", "x.wav") == Run(2, "", error(f"request.json: {message}"))
+    assert dtmf("render", "-", "-o", "x.wav", stdin=body) == Run(2, "", error(f"standard input: {message}"))
+    assert not (tmp_path / "x.wav").exists()
+
+
+def test_a_request_file_that_cannot_be_read_is_told(dtmf: Callable[..., Run], tmp_path: Path) -> None:
+    (tmp_path / "folder.json").mkdir()
+    assert dtmf("render", "missing.json", "-o", "x.wav") == Run(
+        2, "", error("missing.json: there is no such file; check the path")
+    )
+    assert dtmf("render", "folder.json", "-o", "x.wav") == Run(
+        2, "", error("folder.json: cannot be read (Is a directory); check the path and its permissions")
     )
 
 
-def test_a_full_disk_leaves_no_partial_file_and_the_old_one_as_it_was(capsys, monkeypatch):
-    Path("x.wav").write_bytes(b"old")
+def test_a_request_without_end_is_refused_unread(dtmf: Callable[..., Run]) -> None:
+    run = dtmf("render", "-", "-o", "x.wav", stdin=b"[" * (2**20 + 1))
+    message = "standard input: the request is over 1048576 bytes long; send its tones in several requests"
+    assert run == Run(2, "", error(message))
 
-    def full(*_):
+
+# --- audio that cannot be used -----------------------------------------------------------------------------------
+
+
+def wav(samples: npt.ArrayLike, samplerate: int = 8000, subtype: str = "PCM_16") -> bytes:
+    """Return a WAV file, at a rate that need not be possible."""
+    file = io.BytesIO()
+    sf.write(file, np.asarray(samples), 8000, format="WAV", subtype=subtype)
+    written = file.getvalue()
+    return written[:24] + samplerate.to_bytes(4, "little") + written[28:]
+
+
+GIVE_AUDIO = (
+    "give a WAV, FLAC, OGG, Opus, MP3, AIFF or AU file, or, if it is raw PCM, give its encoding, rate and channels "
+    "(--raw s16le --samplerate 8000 --channels 1)"
+)
+FETCH_AGAIN = "fetch it again, or decode what is there with partial=True (--partial)"
+LYING = wav(np.zeros(100))
+LYING = LYING[:40] + (10_000).to_bytes(4, "little") + LYING[44:]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(b"", "is empty, 0 bytes; check the program that should have written it", id="empty"),
+        pytest.param(
+            wav(np.zeros(100))[:144], f"its header declares 200 bytes of samples, it holds 100; {FETCH_AGAIN}", id="cut"
+        ),
+        pytest.param(
+            LYING, f"its header declares 10000 bytes of samples, it holds 200; {FETCH_AGAIN}", id="lying header"
+        ),
+        pytest.param(
+            b"this is no audio\n",
+            "not an audio file that can be read: it begins with b'this is ', and libsndfile says: Format not "
+            f"recognised; {GIVE_AUDIO}",
+            id="text",
+        ),
+        pytest.param(
+            wav(np.zeros(0)), "holds no samples; check the program that should have written them", id="no samples"
+        ),
+        pytest.param(
+            struct.pack(">4sIIIII", b".snd", 24, 0, 3, 8000, 1),
+            "holds no samples; check the program that should have written them",
+            id="no samples in an AU",
+        ),
+        *(
+            pytest.param(
+                wav([0.0, value], subtype="FLOAT"),
+                f"sample 1 is {value}; every sample must be finite: replace it by 0 or by its neighbours",
+                id=str(value),
+            )
+            for value in (np.nan, np.inf, -np.inf)
+        ),
+        *(
+            pytest.param(
+                wav(np.zeros(100), samplerate=rate),
+                f"sample rate is {rate}; it must be a whole number of Hz from 4000 to 192000: resample the audio first",
+                id=f"{rate} Hz",
+            )
+            for rate in (0, 3999, 200_000)
+        ),
+    ],
+)
+def test_audio_that_is_none_is_told_with_its_name(
+    dtmf: Callable[..., Run], tmp_path: Path, content: bytes, message: str
+) -> None:
+    (tmp_path / "call.wav").write_bytes(content)
+    assert dtmf("decode", "call.wav") == Run(2, "", error(f"call.wav: {message}"))
+    if content:
+        run = dtmf("decode", "-", stdin=content)
+        assert (run.status, run.out) == (2, "")
+        assert run.err.startswith("dtmf-audio: error: standard input: ")
+
+
+def test_a_missing_file_and_a_directory_are_told(dtmf: Callable[..., Run]) -> None:
+    assert dtmf("decode", "x.wav") == Run(2, "", error("x.wav: there is no such file; check the path"))
+    assert dtmf("decode", ".") == Run(2, "", error(".: is a directory; give the audio files in it by name"))
+
+
+def test_a_channel_that_the_file_does_not_have_is_told(dtmf: Callable[..., Run], tmp_path: Path) -> None:
+    write_keys(tmp_path / "call.wav", "1", "2")
+    message = "call.wav: channel 2 asked for, the file has 2 (0 and 1); leave --channel out to decode both"
+    assert dtmf("decode", "call.wav", "--channel", "2") == Run(2, "", error(message))
+
+
+@pytest.mark.parametrize("rate", ["0", "3999"])
+def test_a_raw_rate_out_of_range_is_told(dtmf: Callable[..., Run], tmp_path: Path, rate: str) -> None:
+    (tmp_path / "x.raw").write_bytes(bytes(100))
+    message = f"sample rate is {rate}; it must be a whole number of Hz from 4000 to 192000: resample the audio first"
+    assert dtmf("decode", "x.raw", "--raw", "s16le", "--samplerate", rate) == Run(2, "", error(message))
+
+
+def test_an_odd_number_of_bytes_of_16_bit_samples_is_told(dtmf: Callable[..., Run], tmp_path: Path) -> None:
+    (tmp_path / "x.raw").write_bytes(bytes(101))
+    message = (
+        "x.raw: 101 bytes of s16le in 1 channel are not whole frames of 2 bytes, 1 left over; correct the encoding or "
+        "the channels, or leave the rest out with partial=True (--partial)"
+    )
+    assert dtmf("decode", "x.raw", "--raw", "s16le", "--samplerate", "8000") == Run(2, "", error(message))
+
+
+# --- where the answer goes ---------------------------------------------------------------------------------------
+
+
+def test_a_missing_output_directory_is_told(dtmf: Callable[..., Run], tmp_path: Path) -> None:
+    message = f"none/x.wav: directory {str(tmp_path / 'none')!r} does not exist; create it first"
+    assert dtmf("render", "1", "-o", "none/x.wav", "--truth", "x.truth") == Run(2, "", error(message))
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_ending_that_tells_no_format_is_told(dtmf: Callable[..., Run], tmp_path: Path) -> None:
+    run = dtmf("render", "1", "-o", "x.doc", "--truth", "x.truth")
+    assert (run.status, run.out) == (2, "")
+    assert run.err.startswith("dtmf-audio: error: x.doc: its ending '.doc' tells no format; ")
+    assert not list(tmp_path.iterdir())
+
+
+def test_audio_does_not_go_to_a_terminal(dtmf: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    message = "standard output: is a terminal, which cannot play audio; give a file, or pipe it on"
+    assert dtmf("render", "1", "-o", "-") == Run(2, "", error(message))
+
+
+def test_a_name_that_the_terminal_cannot_show_is_escaped(tmp_path: Path) -> None:
+    for name in ("a.wav", "\N{SNOWMAN}.wav"):
+        write_keys(tmp_path / name, "1")
+    run = process(
+        *("decode", "a.wav", "\N{SNOWMAN}.wav"), cwd=tmp_path, env={**ENVIRONMENT, "PYTHONIOENCODING": "ascii"}
+    )
+    assert (run.returncode, run.stdout.split(), run.stderr) == (0, [b"a.wav:", b"1", b"\\u2603.wav:", b"1"], b"")
+
+
+@dev_full
+@pytest.mark.parametrize(
+    "arguments", [["tones"], ["decode", str(SAMPLES / "telephone.wav")], ["render", "1", "-o", "-"]]
+)
+def test_a_full_disk_behind_standard_output_is_told(arguments: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        run = process(*arguments, stdout=full, capture_output=False, stderr=subprocess.PIPE)
+    message = "standard output: cannot be written (No space left on device); write to a file elsewhere"
+    assert (run.returncode, run.stderr.decode()) == (2, error(message))
+
+
+@dev_full
+@pytest.mark.parametrize("options", [["-o", "/dev/full", "--format", "wav"], ["-o", "x.wav", "--truth", "/dev/full"]])
+def test_a_full_disk_is_told_and_nothing_is_left(dtmf: Callable[..., Run], tmp_path: Path, options: list[str]) -> None:
+    message = (
+        "/dev/full: cannot be written (No space left on device); free space, change permissions, or write elsewhere"
+    )
+    assert dtmf("render", "1", *options) == Run(2, "", error(message))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_cannot_be_replaced_stays_as_it_was(
+    dtmf: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x.wav").write_bytes(b"old")
+
+    def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(audio_io.os, "replace", full)
-    assert "x.wav: " in refused(capsys, "render", "1", "-o", "x.wav")
-    assert Path("x.wav").read_bytes() == b"old"
+    monkeypatch.setattr(os, "replace", full)
+    run = dtmf("render", "1", "-o", "x.wav", "--truth", "x.truth")
+    assert (run.status, run.out) == (2, "")
+    assert run.err.startswith("dtmf-audio: error: x.wav: cannot be written (No space left on device); ")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"x.wav": b"old"}
 
 
-def test_a_reader_that_goes_away_ends_it_in_silence():
-    a_wav(keys="0123456789" * 3)
-    command = [sys.executable, "-m", "dtmf_audio", "decode", "--json", *["call.wav"] * 20]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        process.stdout.readline()
-        process.stdout.close()
-        err = process.stderr.read()
-    assert err == b""
-    assert process.returncode == 141
+@posix
+def test_a_file_that_does_not_fit_leaves_nothing_behind(tmp_path: Path) -> None:
+    import resource
+
+    run = process(
+        *("render", "1", "-o", "x.wav", "--truth", "x.truth"),
+        cwd=tmp_path,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),  # the truth fits, 1.6 kB do not
+    )
+    assert run.returncode == 2
+    assert run.stderr.startswith(b"dtmf-audio: error: x.wav: cannot be written (File too large); ")
+    assert run.stderr.count(b"\n") == 1
+    assert not list(tmp_path.iterdir())
 
 
-def test_an_interrupt_ends_it_in_silence():
-    command = [sys.executable, "-m", "dtmf_audio", "decode", "--raw", "s16le", "--samplerate", "8000", "--json", "-"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    rendering = render("1", 8000, tail_ms=35_000.0)  # more than a block, so that the tone comes while the pipe is open
-    with subprocess.Popen(command, **pipes) as process:
-        process.stdin.write((rendering.samples * 32767).astype("<i2").tobytes())
-        process.stdin.flush()
-        assert b'"key": "1"' in process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=60)
-        assert process.stderr.read() == b""
-    assert process.returncode == 130
+@posix
+@pytest.mark.parametrize("arguments", [["tones"], ["--help"], ["render", "1", "-o", "-"], ["decode", "-", "--json"]])
+def test_a_reader_that_has_gone_ends_it_in_silence(tmp_path: Path, arguments: list[str]) -> None:
+    write_keys(tmp_path / "call.wav", "123")
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        run = process(
+            *arguments,
+            input=(tmp_path / "call.wav").read_bytes(),
+            stdout=writing,
+            capture_output=False,
+            stderr=subprocess.PIPE,
+        )
+    finally:
+        os.close(writing)
+    assert (run.returncode, run.stderr) == (141, b"")
 
 
-# --- help, and what is imported --------------------------------------------------------------------------------------
+@posix
+def test_a_tone_of_an_open_pipe_is_told_and_an_interrupt_ends_it_in_silence() -> None:
+    pcm = synthesis.render("1", 8000, tail_ms=500).samples
+    with subprocess.Popen(
+        [sys.executable, "-m", "dtmf_audio", "decode", "-", "--json", "--raw", "s16le", "--samplerate", "8000"],
+        env=ENVIRONMENT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdin.write(np.rint(pcm * 32767).astype("<i2").tobytes())
+        running.stdin.flush()
+        assert json.loads(running.stdout.readline())["key"] == "1"  # its input is still open
+        running.send_signal(signal.SIGINT)
+        assert running.wait(timeout=60) == 130
+        assert (running.stdout.read(), running.stderr.read()) == (b"", b"")
 
 
-def help_of(capsys, *command):
-    assert cli.main([*command, "--help"]) == 0
-    return capsys.readouterr().out
+@posix
+@pytest.mark.parametrize("closed", [">&-", "<&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_told_without_a_traceback(closed: str) -> None:
+    arguments = "decode -" if closed == "<&-" else "tones"
+    run = subprocess.run(
+        ["sh", "-c", f'"{sys.executable}" -m dtmf_audio {arguments} {closed}'],
+        env=ENVIRONMENT,
+        capture_output=True,
+        timeout=60,
+    )
+    told = {
+        ">&-": error("standard output: cannot be written (it is closed); write to a file elsewhere"),
+        "<&-": error("standard input: is closed; give a file instead of -"),
+    }.get(closed, "")
+    assert (run.returncode, run.stdout, run.stderr.decode()) == (2, b"", told)
 
 
-@pytest.mark.parametrize("command", [[], ["render"], ["decode"]])
-def test_the_example_at_the_end_of_a_help_runs(command, capsys):
-    text = help_of(capsys, *command)
-    (example,) = re.findall(r"^example:\n  (dtmf-audio .*)$", text, re.MULTILINE)
-    example = example.replace("dtmf-audio ", f"'{sys.executable}' -m dtmf_audio ")
-    result = subprocess.run(example, shell=True, capture_output=True, text=True, check=False, timeout=60)
-    assert (result.returncode, result.stderr) == (0, "")
+@posix
+def test_render_and_decode_meet_in_a_pipe() -> None:
+    program = f'"{sys.executable}" -m dtmf_audio'
+    run = subprocess.run(
+        ["sh", "-c", f"{program} render '12A#' -o - | {program} decode -"],
+        env=ENVIRONMENT,
+        capture_output=True,
+        timeout=60,
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (0, b"12A#\n", b"")
 
 
-def test_the_help_has_every_command_and_choice(capsys):
-    text = help_of(capsys)
-    assert all(re.search(rf"^    {command} ", text, re.MULTILINE) for command in COMMANDS)
-    assert tuple(sorted(cli.RAW_ENCODINGS, key=cli.RAW_ENCODINGS.index)) == cli.RAW_ENCODINGS
-    assert set(cli.RAW_ENCODINGS) == set(audio_io.RAW_ENCODINGS)
-    assert set(cli.FORMATS) == {name.lower() for name in audio_io.WRITE_FORMATS}
+def test_the_exit_status_of_the_process_is_that_of_the_command() -> None:
+    assert process("decode", str(SAMPLES / "no_tones.wav")).returncode == 1
+    missing = process("decode", "missing.wav")
+    assert (missing.returncode, missing.stdout) == (2, b"")
+    assert missing.stderr.decode() == error("missing.wav: there is no such file; check the path")
 
 
-def test_the_defaults_in_the_help_are_those_of_the_library(capsys):
-    text = " ".join(help_of(capsys, "render").split())
-    for option, value in (
-        ("--on-ms", synthesis.DEFAULT_ON_MS),
-        ("--ramp-ms", synthesis.DEFAULT_RAMP_MS),
-        ("--level-dbm0", synthesis.DEFAULT_LEVEL_DBM0),
-        ("--twist-db", synthesis.DEFAULT_TWIST_DB),
-    ):
-        assert re.search(rf"{option} \w+ [^(]*\(default: {value:g}\)", text), option
-    assert f"or else {synthesis.DEFAULT_DELAY_MS:g})" in text
+# --- start -------------------------------------------------------------------------------------------------------
 
 
-def modules_after(code):
-    check = f"{code}; import sys; print(*sorted({{'numpy', 'scipy', 'soundfile'}} & set(sys.modules)))"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    result = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True, env=environment)
-    return result.stdout.splitlines()[-1]
+def loaded_after(code: str, *names: str) -> Iterable[str]:
+    """Return which of the modules are loaded after some code, in a process of its own."""
+    script = f"import sys\n{code}\nprint(*[name for name in {names!r} if name in sys.modules], file=sys.stderr)"
+    run = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, capture_output=True, timeout=60, check=True)
+    return run.stderr.decode().split()
 
 
-def test_rendering_and_decoding_do_without_scipy():
-    a_wav()
-    assert modules_after("from dtmf_audio.cli import main; main(['decode', 'call.wav'])") == "numpy soundfile"
-    assert modules_after("from dtmf_audio.cli import main; main(['render', '1', '-o', 'x.wav'])") == "numpy soundfile"
+def test_the_command_line_itself_loads_no_numpy_scipy_or_soundfile() -> None:
+    bare = (  # the package without its __init__, whose imports are not this module's
+        "import types\n"
+        f"package = sys.modules['dtmf_audio'] = types.ModuleType('dtmf_audio')\n"
+        f"package.__path__ = [{str(ROOT / 'dtmf_audio')!r}]\n"
+        "package.__version__ = ''\n"
+        "import dtmf_audio.cli\n"
+        "assert dtmf_audio.cli.main(['tones']) == 0"
+    )
+    assert loaded_after(bare, "dtmf_audio.cli", "numpy", "scipy", "soundfile") == ["dtmf_audio.cli"]
+
+
+def test_neither_decode_nor_render_loads_scipy(tmp_path: Path) -> None:
+    code = (
+        "from dtmf_audio.cli import main\n"
+        f"assert main(['render', '1', '--snr-db', '30', '-o', {str(tmp_path / 'x.wav')!r}]) == 0\n"
+        f"assert main(['decode', {str(tmp_path / 'x.wav')!r}]) == 0"
+    )
+    assert loaded_after(code, "numpy", "soundfile", "scipy") == ["numpy", "soundfile"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+from helpers import NO_ERRORS, random_presses, score
 
 from dtmf_audio import InvalidSettingError, InvalidSignalError, Tone, decode, keys_of, render
 from dtmf_audio.audio_io import BLOCK_FRAMES, RawFormat, open_audio, read_audio, write_audio
@@ -29,6 +30,16 @@ def of_channels(*keys: str) -> np.ndarray:
 def test_a_file_gives_the_tones_of_its_samples(name: str, channel: int | None) -> None:
     samples, samplerate = read_audio(SAMPLES / name)
     assert decode_file(SAMPLES / name, channel=channel) == decode(samples, samplerate, channel=channel)
+
+
+def test_a_file_of_several_blocks_gives_the_tones_of_the_whole(tmp_path: Path) -> None:
+    rendering = random_presses(600, 51, samplerate=8000, on_ms=60.0)
+    assert len(rendering.samples) > BLOCK_FRAMES
+    write_audio(tmp_path / "long.flac", rendering.samples, 8000)
+    found = decode_file(tmp_path / "long.flac")
+    assert score(rendering.tones, found) == NO_ERRORS
+    pcm = np.rint(rendering.samples * 32768).astype(np.int16)
+    assert [(t.tone, t.start, t.stop) for t in found] == [(t.tone, t.start, t.stop) for t in decode(pcm, 8000)]
 
 
 def test_a_file_of_many_blocks_gives_the_keys_across_their_seams(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ def request(**properties: Any) -> dict[str, Any]:
 def message_of(body: object) -> str:
     with pytest.raises(InvalidRequestError) as refused:
         SendDtmfTonesRequest.from_json(json.dumps(body))
+    assert len(str(refused.value)) < 300  # however long the body
     return str(refused.value)
 
 
@@ -255,6 +256,21 @@ def test_refuses_a_number_that_python_does_not_read() -> None:
 def test_any_text_is_read_or_refused(text: str | bytes) -> None:
     with pytest.raises(InvalidRequestError):
         SendDtmfTonesRequest.from_json(text)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_any_json_is_a_request_or_refused_with_a_remedy(body: object) -> None:
+    refusal = None
+    try:
+        SendDtmfTonesRequest.from_dict(body)
+    except InvalidRequestError as error:
+        refusal = str(error)
+    assert refusal is None or "; " in refusal
 
 
 def test_a_request_that_would_be_refused_cannot_be_made() -> None:

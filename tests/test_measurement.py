@@ -80,3 +80,14 @@ def test_a_tone_of_ten_seconds_is_one_tone_with_both_edges():
     (tone,) = decoded(rendering)
     assert tone.start == pytest.approx(rendering.tones[0].start, abs=8)
     assert tone.stop == pytest.approx(rendering.tones[0].stop, abs=8)
+
+
+def test_noise_that_prolongs_a_run_does_not_move_an_edge():
+    rendering = render("13579*ABCD", 8000, on_ms=110.0, delay_ms=90.0, lead_ms=200.0, tail_ms=200.0)
+    for seed in range(20):
+        samples = channel.add_noise(
+            rendering.samples, level_dbm0=-48.0, samplerate=8000, rng=np.random.default_rng(seed)
+        )
+        for tone, press in zip(decoded(rendering, samples), rendering.tones, strict=True):
+            assert abs(tone.start - press.start) <= 16
+            assert abs(tone.stop - press.stop) <= 16

@@ -241,8 +241,8 @@ def _add_decode(commands: Any) -> None:
         "--profile",
         choices=PROFILES,
         default="default",
-        help="what counts as a tone: default for recordings of any origin, q24 for the limits of ITU-T Q.24, "
-        "sensitive for whatever might be one",
+        help="what counts as a tone: default is for recordings of any origin, sensitive for whatever might be one; "
+        "q24 has the limits of ITU-T Q.24, the others those of an administration or of ETSI",
     )
     parser.add_argument("--partial", action="store_true", help="decode what is there of a file that breaks off")
     parser.add_argument(

@@ -1,24 +1,27 @@
-"""DTMF transmitter and receiver: tones to audio, audio to tones."""
+"""DTMF transmitter and receiver: tones to audio, audio to tones.
 
+Every name is imported when it is first asked for, so that the command line has its say before numpy is loaded.
+"""
+
+import importlib
 from typing import TYPE_CHECKING, Any
 
-from dtmf_audio.decoder import decode
-from dtmf_audio.errors import (
-    AudioFileError,
-    DtmfError,
-    InvalidRequestError,
-    InvalidSettingError,
-    InvalidSignalError,
-    InvalidToneError,
-)
-from dtmf_audio.events import DetectedTone, Rejection, ToneStarted
-from dtmf_audio.profiles import PROFILES, Profile
-from dtmf_audio.stream import StreamDecoder
-from dtmf_audio.synthesis import AudioFrame, Press, RenderedTone, Rendering, frames, render
-from dtmf_audio.tones import Pause, Tone, keys_of, parse_keys
-
 if TYPE_CHECKING:
+    from dtmf_audio.decoder import decode
+    from dtmf_audio.errors import (
+        AudioFileError,
+        DtmfError,
+        InvalidRequestError,
+        InvalidSettingError,
+        InvalidSignalError,
+        InvalidToneError,
+    )
+    from dtmf_audio.events import DetectedTone, Rejection, ToneStarted
     from dtmf_audio.files import decode_file
+    from dtmf_audio.profiles import PROFILES, Profile
+    from dtmf_audio.stream import StreamDecoder
+    from dtmf_audio.synthesis import AudioFrame, Press, RenderedTone, Rendering, frames, render
+    from dtmf_audio.tones import Pause, Tone, keys_of, parse_keys
 
 __version__ = "0.1.0"
 
@@ -49,11 +52,27 @@ __all__ = [
     "render",
 ]
 
+_NAMES_IN = {
+    "decoder": ["decode"],
+    "errors": [name for name in __all__ if name.endswith("Error")],
+    "events": ["DetectedTone", "Rejection", "ToneStarted"],
+    "files": ["decode_file"],
+    "profiles": ["PROFILES", "Profile"],
+    "stream": ["StreamDecoder"],
+    "synthesis": ["AudioFrame", "Press", "RenderedTone", "Rendering", "frames", "render"],
+    "tones": ["Pause", "Tone", "keys_of", "parse_keys"],
+}
+_MODULE_OF = {name: module for module, names in _NAMES_IN.items() for name in names}
+
 
 def __getattr__(name: str) -> Any:
-    """Import what reads files when it is first asked for: soundfile takes a while, and arrays do without it."""
-    if name == "decode_file":
-        from dtmf_audio.files import decode_file
+    """Import a public name from its module, and keep it."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
 
-        return decode_file
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -53,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         try:
             args = _parser().parse_args(argv)
+            _hold_threads()
             status: int = args.run(args)
         except SystemExit as stop:  # argparse: help, the version, or a usage error that it has told
             status = EXIT_UNUSABLE if stop.code else EXIT_FOUND
@@ -74,6 +75,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = EXIT_UNUSABLE
     _drop_unwritten()
     return status
+
+
+def _hold_threads() -> None:
+    """Hold numpy's matrix products to one thread, unless told otherwise: they are small, and threads double the work.
+
+    Takes effect only where numpy is not imported yet, in a process of its own.
+    """
+    if "numpy" not in sys.modules:
+        for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+            os.environ.setdefault(name, "1")
 
 
 # --- arguments ---------------------------------------------------------------------------------------------------

@@ -104,3 +104,17 @@ def test_importing_does_not_load_scipy_or_soundfile(name):
     check = f"import sys, {name}; print(sorted({{'scipy', 'soundfile'}} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_every_public_name_is_found_where_it_is_said_to_be():
+    for name in dtmf_audio.__all__:
+        assert getattr(dtmf_audio, name) is not None
+    assert sorted(dtmf_audio._MODULE_OF) == sorted(dtmf_audio.__all__)
+    with pytest.raises(AttributeError, match="module 'dtmf_audio' has no attribute 'decoed'"):
+        dtmf_audio.decoed  # noqa: B018
+
+
+def test_the_package_and_the_command_line_wait_with_numpy():
+    check = "import sys, dtmf_audio.cli; print('numpy' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "False"

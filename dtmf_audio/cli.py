@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dtmf_audio.errors import AudioFileError, DtmfError, InvalidRequestError
+from dtmf_audio.errors import AudioFileError, DtmfError, InvalidRequestError, InvalidSettingError
 from dtmf_audio.profiles import PROFILES
 from dtmf_audio.tones import Pause, Tone, keys_of, parse_keys
 
@@ -354,6 +354,12 @@ def _rendering(args: argparse.Namespace) -> Rendering:
         )
     except DtmfError as error:
         raise type(error)(_as_options(str(error), (*given, "snr_db"))) from error
+    loudest = float(np.abs(noisy).max())
+    if loudest > 1.0:
+        raise InvalidSettingError(
+            f"--snr-db is {args.snr_db:g} with --level-dbm0 {low_dbm0:g}: tones and noise would reach {loudest:.2f} of "
+            "full scale and clip; lower --level-dbm0, or raise --snr-db"
+        )
     return dataclasses.replace(rendering, samples=noisy)
 
 

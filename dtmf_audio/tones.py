@@ -213,7 +213,7 @@ def parse_keys(dial_string: str, *, comma_ms: float | None = None) -> list[Tone 
         elif character == ",":
             raise InvalidToneError(
                 f"',' at position {position} of {dial_string!r} has no agreed length (0.5, 1 or 2 s, by vendor); "
-                "give its length, or write w for 0.5 s or W for 1 s"
+                "give its length (comma_ms, --comma-ms), or write w for 0.5 s or W for 1 s"
             )
         elif character not in DRESSING:
             raise InvalidToneError(

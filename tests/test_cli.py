@@ -409,6 +409,14 @@ def test_usage_errors_name_the_argument(dtmf: Callable[..., Run], tmp_path: Path
     assert not list(tmp_path.iterdir())
 
 
+def test_noise_that_would_clip_is_refused(dtmf: Callable[..., Run], tmp_path: Path) -> None:
+    run = dtmf("render", "1", "--snr-db", "-20", "-o", "x.wav")
+    assert (run.status, run.out) == (2, "")
+    assert "error: --snr-db is -20 with --level-dbm0 -10: tones and noise would reach " in run.err
+    assert run.err.endswith("of full scale and clip; lower --level-dbm0, or raise --snr-db\n")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("arguments", "choice"),
     [
@@ -436,7 +444,7 @@ def test_a_choice_that_does_not_exist_is_told_with_those_that_do(
         ),
         (
             ["1,2"],
-            "',' at position 2 of '1,2' has no agreed length (0.5, 1 or 2 s, by vendor); give its length, or write w "
+            "',' at position 2 of '1,2' has no agreed length (0.5, 1 or 2 s, by vendor); give its length (comma_ms, --comma-ms), or write w "
             "for 0.5 s or W for 1 s",
         ),
         ([""], "there are no tones to render; give at least one"),

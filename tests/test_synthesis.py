@@ -667,7 +667,7 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (
         "1,2",
         {},
-        "',' at position 2 of '1,2' has no agreed length (0.5, 1 or 2 s, by vendor); give its length, or write w "
+        "',' at position 2 of '1,2' has no agreed length (0.5, 1 or 2 s, by vendor); give its length (comma_ms, --comma-ms), or write w "
         "for 0.5 s or W for 1 s",
     ),
 ]

@@ -194,7 +194,7 @@ def test_a_comma_without_a_length_is_refused_at_its_position() -> None:
     with pytest.raises(InvalidToneError) as caught:
         parse_keys("12,3")
     assert str(caught.value) == (
-        "',' at position 3 of '12,3' has no agreed length (0.5, 1 or 2 s, by vendor); give its length, or write w "
+        "',' at position 3 of '12,3' has no agreed length (0.5, 1 or 2 s, by vendor); give its length (comma_ms, --comma-ms), or write w "
         "for 0.5 s or W for 1 s"
     )
 

@@ -585,10 +585,12 @@ def read_audio(source: Source, *, raw: RawFormat | None = None, partial: bool = 
 
 
 def _path_of(place: Source) -> str | None:
-    """Return the path, or None for ``"-"`` and a file object."""
-    if isinstance(place, (str, os.PathLike)) and os.fspath(place) != "-":
-        return os.fspath(place)
-    return None
+    """Return the path, or None for ``"-"`` and a file object; refuse one that is empty."""
+    if not isinstance(place, (str, os.PathLike)) or os.fspath(place) == "-":
+        return None
+    if os.fspath(place) == "":
+        raise AudioFileError("the name of the file is empty; give a path, or - for standard input and output")
+    return os.fspath(place)
 
 
 def _name_of(place: Source, standard: str) -> str:

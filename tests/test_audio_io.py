@@ -662,3 +662,11 @@ def test_replace_file_keeps_a_link_and_replaces_what_it_points_to(tmp_path: Path
 def test_every_error_is_of_the_family() -> None:
     assert issubclass(AudioFileError, DtmfError)
     assert issubclass(AudioFileError, OSError)
+
+
+def test_an_empty_name_is_refused_for_reading_and_writing() -> None:
+    wanted = "the name of the file is empty; give a path, or - for standard input and output"
+    with pytest.raises(AudioFileError, match=wanted):
+        open_audio("")
+    with pytest.raises(AudioFileError, match=wanted):
+        write_audio("", np.zeros(8), 8000)

@@ -1,7 +1,7 @@
 """Recordings made by other people, with what was dialled in them; skipped where they are not at hand.
 
-They are looked for in the folder that ``DTMF_AUDIO_RECORDINGS`` names, or else in ``shared/recordings`` beside the
-checkout: a ``manifest.csv`` with a row for each file or channel, and the files.
+They are looked for in the folder that ``DTMF_AUDIO_RECORDINGS`` names, or else beside the checkout: a ``manifest.csv``
+with a row for each file or channel, and the files.
 """
 
 from __future__ import annotations

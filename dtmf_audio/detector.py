@@ -148,10 +148,6 @@ class RunTracker:
                 ended.append(self._end(label))
         return sorted(ended, key=lambda run: (run.first, run.label))
 
-    def end_all(self) -> list[Run]:
-        """End every run: the stream is over."""
-        return sorted((self._end(label) for label in list(self.open)), key=lambda run: (run.first, run.label))
-
     def _extend(self, label: int, windows: npt.NDArray[np.intp]) -> list[Run]:
         """Add windows of one label; return the runs that a break among them ended."""
         ended: list[Run] = []

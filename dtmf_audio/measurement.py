@@ -170,7 +170,6 @@ class Measurer:
         self.samples_before = self._lead * self.decimation + half_filters
         self.piece_len = (self.n_samples - 1) * self.decimation + 1 + 2 * half_filters
         self.samples_after = self._lead * self.decimation + half_filters + self.decimation
-        self.body_len = self._samples(BODY_MS) * self.decimation
 
     def measure(self, pieces: npt.NDArray[Any], candidates: list[Candidate]) -> Measurements:
         """Measure candidates.
@@ -180,7 +179,7 @@ class Measurer:
         pieces : float32 or float64, shape (n, piece_len)
             The stream from ``samples_before`` samples before each candidate's start.
         candidates : list of Candidate, length n
-            None longer than ``body_len``.
+            None longer than :data:`BODY_MS`.
         """
         parts = [
             self._measure(pieces[i : i + self.BATCH].astype(np.float64), candidates[i : i + self.BATCH])

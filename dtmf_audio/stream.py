@@ -241,10 +241,10 @@ class StreamDecoder:
     def _measure_ready(self) -> list[_Press]:
         """Measure the parts whose surroundings are known; return the presses that they ended."""
         known = self._tracker.known
-        ready = [part for part in self._waiting if part.stop_block - WINDOW_BLOCKS + SETTLE < known]
+        ready = [part for part in self._waiting if part.settled_at < known]
         if not ready:
             return []
-        self._waiting = [part for part in self._waiting if part.stop_block - WINDOW_BLOCKS + SETTLE >= known]
+        self._waiting = [part for part in self._waiting if part.settled_at >= known]
         ready.sort(key=lambda part: (part.start_block, part.run.label))
         measured = self._measure([self._candidate(part) for part in ready])
         proof = evidence(measured)
@@ -473,6 +473,11 @@ class _Part:
     start_block: int
     stop_block: int
     has_stop: bool
+
+    @property
+    def settled_at(self) -> int:
+        """Window that must be known before the part is measured."""
+        return self.stop_block - WINDOW_BLOCKS + SETTLE
 
     @property
     def has_start(self) -> bool:

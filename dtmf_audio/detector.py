@@ -1,40 +1,50 @@
-"""Detection: a cheap gate over everything, then the runs in which one pair stands out, cut into candidates.
+"""Detection: a cheap gate over everything, and the runs of windows in which one pair stands out.
 
-The *gate* looks at windows of 20 ms, one every 5 ms. A window passes with the pair whose tones are each
+The *gate* looks at windows of 20 ms, one every 10 ms. A window passes with the pair whose tones are each
 strongest in their group and stand out from the other three by :data:`DOMINANCE_DB`. Comparing tones with
 their own group, rather than with the energy of the window, makes the gate blind to dial tone, hum, DC and
 anything else out of the groups' bands, at any level, and costs no pass over the samples for their energy.
-What was tried: 10 ms windows for the high group (a quarter of the presses lost at a twist of -19 dB); tapered
-windows (no better than rectangular ones). Not taken: a share of the energy, which a dial tone 10 dB up would close.
+What was tried: a window every 5 ms (twice the time, and no press more at -2 dB SNR); 10 ms windows for the high
+group (a quarter of the presses lost at a twist of -19 dB); tapered windows (no better than rectangular ones).
+Not taken: a share of the energy, which a dial tone 10 dB up would close.
 
-A *run* is a stretch of windows with the same pair, short breaks ignored. Runs become candidates for
-:mod:`dtmf_audio.measurement`, which finds the true edges, and :mod:`dtmf_audio.judgement`.
+A *run* is a stretch of windows with the same pair, breaks of one window ignored. The stream cuts runs into
+parts for :mod:`dtmf_audio.measurement`, which finds the true edges, and :mod:`dtmf_audio.judgement`.
 
-Windows are built from Goertzel phasors of 5 ms blocks, and are numbered by their first block. Everything here
-depends on window numbers, not on how the stream was cut into chunks.
+Conventions
+-----------
+- Samples come in steps of 16 bits, ``SAMPLE_SCALE`` times full scale.
+- Windows are built from the Goertzel phasors of 10 ms blocks, and are numbered by their first block. Everything
+  here depends on window numbers, not on how the stream was cut into chunks.
+- Arrays are ``(..., n_blocks, n_channels)``: one channel and many are the same code, and the long axis is last.
+- ``key = 16 * channel + 4 * row + column`` of the keypad: presses of one key on one channel belong together.
 """
 
 from __future__ import annotations
 
-import bisect
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from dtmf_audio.columns import Columns, Ints
 from dtmf_audio.goertzel import GoertzelBank, GoertzelForm, Phasors
 from dtmf_audio.profiles import Profile
+from dtmf_audio.signals import SAMPLE_SCALE
 from dtmf_audio.tones import HIGH_HZ, LOW_HZ
 from dtmf_audio.units import amplitude_from_dbm0, power_ratio_from_db
 
-BLOCK_MS = 5.0  # chosen: fine enough to see a gap of 30 ms, and the window slides for free
-WINDOW_BLOCKS = 4  # chosen: 20 ms resolves 73 Hz, the closest neighbours
-DOMINANCE_DB = 4.8  # chosen: loses 1 press of 1000 at -2 dB SNR and none at -19 dB twist; 6 dB loses 9 and 14
+BLOCK_MS = 10.0  # chosen: half a window; an edge is found in the samples, not here
+WINDOW_BLOCKS = 2  # chosen: 20 ms resolves 73 Hz, the closest neighbours
+DOMINANCE_DB = 4.0  # chosen: loses 1 press of 2000 at -2 dB SNR; 4.8 dB loses 6, and 3.5 dB passes a fifth more speech
 LEVEL_MARGIN_DB = 10.0  # the gate's floor and twist are this much wider than the profile's
-BRIDGED_WINDOWS = 2  # windows without the pair that do not end a run
-FEWEST_WINDOWS = 3  # a run of fewer is no candidate; chosen: halves the work on speech and loses no press in 3000
+BRIDGED_WINDOWS = 1  # windows without the pair that do not end a run
+FEWEST_WINDOWS = 2  # a run of fewer is no candidate; chosen: takes a fifth of the runs in speech
+SETTLE_WINDOWS = 6  # windows after a stretch that must be known before it is measured
 NO_PAIR = -1
+N_KEYS = 16  # of one channel
+FAR = 2**40  # more windows than any stream has
 
 Labels = npt.NDArray[np.int8]
 
@@ -56,54 +66,95 @@ class Gate:
         self.block_len = round(BLOCK_MS * samplerate / 1000.0)
         dtype = np.float32 if form == "matrix" else np.float64
         self._bank = GoertzelBank(LOW_HZ + HIGH_HZ, samplerate, self.block_len, form=form, dtype=dtype)
-        self._turn = self._bank.turn.astype(np.complex64 if form == "matrix" else np.complex128)
-        self._dominance = power_ratio_from_db(DOMINANCE_DB)
-        floor = amplitude_from_dbm0(profile.min_level_dbm0 - LEVEL_MARGIN_DB)
-        self._floor = (floor * self.block_len * WINDOW_BLOCKS / 2.0) ** 2
-        self._high_over_low = power_ratio_from_db(profile.max_twist_db + LEVEL_MARGIN_DB)
-        self._low_over_high = power_ratio_from_db(profile.max_reverse_twist_db + LEVEL_MARGIN_DB)
+        self._turn = self._bank.turn.astype(np.result_type(dtype, np.complex64))[:, :, np.newaxis]
+        self._dominance = dtype(power_ratio_from_db(DOMINANCE_DB))
+        floor = amplitude_from_dbm0(profile.min_level_dbm0 - LEVEL_MARGIN_DB) * SAMPLE_SCALE
+        self._floor = dtype((floor * self.block_len * WINDOW_BLOCKS / 2.0) ** 2)
+        self._high_over_low = dtype(power_ratio_from_db(profile.max_twist_db + LEVEL_MARGIN_DB))
+        self._low_over_high = dtype(power_ratio_from_db(profile.max_reverse_twist_db + LEVEL_MARGIN_DB))
 
-    def phasors(self, samples: npt.NDArray[Any]) -> Phasors:
-        """Phasors of whole blocks, complex, shape (8, n_blocks)."""
-        return self._bank.phasors(samples.reshape(-1, self.block_len))
+    def phasors(self, samples: npt.NDArray[Any], before: Phasors) -> Phasors:
+        """Phasors of whole blocks, behind those of the blocks before them.
+
+        Parameters
+        ----------
+        samples : float, shape (n_channels, n_blocks * block_len)
+        before : complex, shape (8, n_before, n_channels)
+            Phasors that are known already, at least of the last block.
+
+        Returns
+        -------
+        complex, shape (8, n_before + n_blocks, n_channels)
+        """
+        n_before, n_channels = before.shape[1:]
+        found = self._bank.phasors(samples.reshape(-1, self.block_len))
+        phasors = np.empty((len(found), n_before + found.shape[1] // n_channels, n_channels), found.dtype)
+        phasors[:, :n_before] = before
+        phasors[:, n_before:] = found.reshape(len(found), n_channels, -1).transpose(0, 2, 1)
+        return phasors
+
+    def no_phasors(self, n_channels: int) -> Phasors:
+        """What stands for the phasors before the first block: none."""
+        return np.zeros((8, 0, n_channels), self._turn.dtype)
 
     def labels(self, phasors: Phasors) -> Labels:
-        """Label of each window: ``4 * row + column`` of the keypad, or -1; int8, shape (n_blocks - 3,)."""
-        pairs = phasors[:, :-1] + phasors[:, 1:] * self._turn
-        windows = pairs[:, :-2] + pairs[:, 2:] * self._turn**2  # (8, n_blocks - 3)
-        power = windows.real**2 + windows.imag**2
-        low, low_second, row = _strongest(power[:4])
-        high, high_second, column = _strongest(power[4:])
-        passed = (low > self._dominance * low_second) & (high > self._dominance * high_second)
-        passed &= (low > self._floor) & (high > self._floor)
-        passed &= (high < self._high_over_low * low) & (low < self._low_over_high * high)
-        return np.where(passed, 4 * row + column, NO_PAIR).astype(np.int8)
+        """Label of each window: ``4 * row + column`` of the keypad, or -1; int8, shape (n_blocks - 1, n_channels)."""
+        windows = phasors[:, 1:] * self._turn
+        windows += phasors[:, :-1]
+        squares = windows.view(windows.real.dtype)
+        np.square(squares, out=squares)
+        power = squares[..., 0::2] + squares[..., 1::2]  # (8, n_windows, n_channels)
+        low, low_limit = _greatest_two(power[:4])
+        high, high_limit = _greatest_two(power[4:])
+        np.maximum(np.multiply(low_limit, self._dominance, out=low_limit), self._floor, out=low_limit)
+        np.maximum(np.multiply(high_limit, self._dominance, out=high_limit), self._floor, out=high_limit)
+        passed = low > low_limit
+        passed &= high > high_limit
+        labels = np.full(passed.shape, NO_PAIR, np.int8)
+        at = np.flatnonzero(passed)
+        if len(at):
+            columns = power.reshape(8, -1)[:, at]
+            low, high = low.ravel()[at], high.ravel()[at]
+            label = 4 * columns[:4].argmax(axis=0) + columns[4:].argmax(axis=0)
+            within = (high < self._high_over_low * low) & (low < self._low_over_high * high)
+            labels.ravel()[at] = np.where(within, label, NO_PAIR)
+        return labels
 
 
-def _strongest(power: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[np.int8]]:
-    """Greatest and second greatest of four rows, and which row is the greatest; comparisons of whole rows."""
+def _greatest_two(power: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Greatest and second greatest of four rows, by comparisons of whole rows."""
     first, second, third, fourth = power
     upper, lower = np.maximum(first, second), np.maximum(third, fourth)
     greatest = np.maximum(upper, lower)
-    runner_up = np.maximum(np.minimum(upper, lower), np.maximum(np.minimum(first, second), np.minimum(third, fourth)))
-    which = np.where(upper >= lower, second > first, 2 + (fourth > third)).astype(np.int8)
-    return greatest, runner_up, which
+    runner_up = np.minimum(upper, lower, out=upper)
+    np.maximum(runner_up, np.minimum(first, second, out=lower), out=runner_up)
+    np.maximum(runner_up, np.minimum(third, fourth, out=lower), out=runner_up)
+    return greatest, runner_up
 
 
-@dataclass(slots=True)
-class Run:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runs(Columns):
     """Windows ``first`` to ``last`` with the same pair, ``count`` of them.
 
-    ``previous_last`` is where the run before it with the same pair ended; ``cut`` is the first window that is
-    not in a candidate yet.
+    ``cut`` is the first window that is in no part yet, ``age`` how often it was looked at while it lasted.
     """
 
-    label: int
-    first: int
-    last: int
-    count: int
-    previous_last: int | None
-    cut: int
+    key: Ints
+    first: Ints
+    last: Ints
+    count: Ints
+    cut: Ints
+    age: Ints
+
+    @property
+    def ids(self) -> Ints:
+        """A number for each run that sorts by key and place."""
+        return run_ids(self.key, self.first)
+
+
+def run_ids(key: Ints, window: Ints) -> Ints:
+    """Numbers that sort by key, then by window."""
+    return key * FAR + window
 
 
 class RunTracker:
@@ -111,60 +162,87 @@ class RunTracker:
 
     Attributes
     ----------
-    open : dict of int to Run
-        Runs that may go on, by label.
+    open : Runs
+        That may go on; one of a key at the most.
     known : int
         Number of windows seen.
     """
 
     def __init__(self) -> None:
-        self.open: dict[int, Run] = {}
+        none = np.zeros(0, np.int64)
+        self.open = Runs(key=none, first=none, last=none, count=none, cut=none, age=none)
         self.known = 0
-        self._last_seen: dict[int, int] = {}
-        self._firsts: dict[int, list[int]] = {}
+        self._ended = self.open
 
-    def next_first(self, label: int, after: int) -> int | None:
-        """First window of the next run with this pair that begins after window ``after``, if one has begun."""
-        firsts = self._firsts[label]
-        index = bisect.bisect_right(firsts, after)
-        return firsts[index] if index < len(firsts) else None
-
-    def forget(self, before: int) -> None:
-        """Drop what is only of use for windows before ``before``."""
-        for firsts in self._firsts.values():
-            del firsts[: bisect.bisect_left(firsts, before)]
-
-    def update(self, labels: Labels) -> list[Run]:
-        """Take the labels of the next windows; return the runs that have ended, in the order of their starts."""
+    def update(self, labels: Labels) -> Runs:
+        """Take the labels of the next windows, (n, n_channels); return the runs of enough windows that have ended."""
         offset, self.known = self.known, self.known + len(labels)
-        ended: list[Run] = []
-        present = np.flatnonzero(labels != NO_PAIR)
-        if len(present):
-            values = labels[present]
-            for label in np.unique(values).tolist():
-                ended += self._extend(label, present[values == label] + offset)
-        for label, run in list(self.open.items()):
-            if run.last + BRIDGED_WINDOWS + 1 < self.known:
-                ended.append(self._end(label))
-        return sorted(ended, key=lambda run: (run.first, run.label))
-
-    def _extend(self, label: int, windows: npt.NDArray[np.intp]) -> list[Run]:
-        """Add windows of one label; return the runs that a break among them ended."""
-        ended: list[Run] = []
-        breaks = np.flatnonzero(np.diff(windows) > BRIDGED_WINDOWS + 1) + 1
-        for group in np.split(windows, breaks):
-            first, last = int(group[0]), int(group[-1])
-            run = self.open.get(label)
-            if run is not None and first - run.last <= BRIDGED_WINDOWS + 1:
-                run.last, run.count = last, run.count + len(group)
-                continue
-            if run is not None:
-                ended.append(self._end(label))
-            self.open[label] = Run(label, first, last, len(group), self._last_seen.get(label), first)
-            self._firsts.setdefault(label, []).append(first)
+        runs = _stretches(labels, offset)
+        if len(self.open):
+            runs = _continue(self.open, runs)
+        if not len(runs):
+            return runs
+        goes_on = runs.last + BRIDGED_WINDOWS + 1 >= self.known
+        ended = runs.take(~goes_on & (runs.count >= FEWEST_WINDOWS))
+        self.open = runs.take(goes_on)
+        if len(ended):
+            self._ended = Runs.concatenate([self._ended, ended])
         return ended
 
-    def _end(self, label: int) -> Run:
-        run = self.open.pop(label)
-        self._last_seen[label] = run.last
-        return run
+    def neighbours(self, key: Ints, first: Ints, last: Ints) -> tuple[Ints, Ints]:
+        """Where the run of the same key before each run ended, and where the one after it begins.
+
+        Far away if there is none; only runs of enough windows count.
+        """
+        runs = Runs.concatenate([self._ended, self.open.take(self.open.count >= FEWEST_WINDOWS)])
+        runs = runs.take(np.isin(runs.key, key))
+        if not len(runs):
+            return np.full(len(key), -FAR), np.full(len(key), FAR)
+        runs = runs.take(np.argsort(runs.ids))
+        ids = runs.ids
+        before = np.searchsorted(ids, run_ids(key, first)) - 1
+        after = np.searchsorted(ids, run_ids(key, last), side="right")
+        has_before, has_after = before >= 0, after < len(ids)
+        before, after = np.maximum(before, 0), np.minimum(after, len(ids) - 1)
+        has_before &= runs.key[before] == key
+        has_after &= runs.key[after] == key
+        return np.where(has_before, runs.last[before], -FAR), np.where(has_after, runs.first[after], FAR)
+
+    def forget(self, before: int) -> None:
+        """Drop runs that ended before a window."""
+        if len(self._ended):
+            self._ended = self._ended.take(self._ended.last >= before)
+
+
+def _stretches(labels: Labels, offset: int) -> Runs:
+    """Runs within these labels, by key and place."""
+    n_channels = labels.shape[1]
+    flat = labels.ravel()
+    at = np.flatnonzero(flat != NO_PAIR)
+    key = flat[at].astype(np.int64)
+    window = at
+    if n_channels > 1:
+        window, channel = np.divmod(at, n_channels)
+        key += N_KEYS * channel
+    order = np.argsort(key, kind="stable")
+    key, window = key[order], window[order] + offset
+    begins = np.ones(len(key), np.bool_)
+    begins[1:] = (key[1:] != key[:-1]) | (window[1:] - window[:-1] > BRIDGED_WINDOWS + 1)
+    starts = np.flatnonzero(begins)
+    stops = np.append(starts[1:], len(key))[: len(starts)]
+    first = window[starts]
+    return Runs(
+        key=key[starts], first=first, last=window[stops - 1], count=stops - starts, cut=first.copy(), age=0 * first
+    )
+
+
+def _continue(earlier: Runs, runs: Runs) -> Runs:
+    """Join runs, ordered by key, to the open runs that they go on with."""
+    if not len(runs):
+        return earlier
+    at = np.minimum(np.searchsorted(runs.key, earlier.key), len(runs) - 1)  # the first run of the key
+    joins = (runs.key[at] == earlier.key) & (runs.first[at] - earlier.last <= BRIDGED_WINDOWS + 1)
+    into, joined = at[joins], earlier.take(joins)
+    runs.first[into], runs.cut[into], runs.age[into] = joined.first, joined.cut, joined.age
+    runs.count[into] += joined.count
+    return Runs.concatenate([earlier.take(~joins), runs])

@@ -84,8 +84,8 @@ class GoertzelBank:
         self._form = form
         self._dtype = dtype
         self._omega = 2 * np.pi * freqs / samplerate  # radians per sample
-        phase = np.outer(self._omega, np.arange(block_len))  # (n_freqs, block_len)
-        self._basis = np.concatenate([np.cos(phase), -np.sin(phase)]).astype(dtype)  # (2 n_freqs, block_len)
+        basis = np.exp(-1j * np.outer(np.arange(block_len), self._omega))  # (block_len, n_freqs)
+        self._basis = basis.view(np.float64).astype(dtype)  # (block_len, 2 n_freqs), real and imaginary in turn
         self.turn = np.exp(-1j * self._omega * block_len)[:, np.newaxis]
 
     def phasors(self, blocks: npt.NDArray[Any]) -> Phasors:
@@ -98,14 +98,15 @@ class GoertzelBank:
         Returns
         -------
         complex, shape (n_freqs, n_blocks)
+            With the phasors of one block next to each other in memory, in the matrix form.
         """
         if blocks.ndim != 2 or blocks.shape[1] != self.block_len:
             raise InvalidSignalError(f"blocks have shape {blocks.shape}; (n_blocks, {self.block_len}) is wanted")
         if self._form == "resonator":
             return self._resonator(blocks)
-        parts = self._basis @ blocks.T  # (2 n_freqs, n_blocks)
-        n_freqs = len(self._omega)
-        phasors: Phasors = parts[:n_freqs] + 1j * parts[n_freqs:]
+        # Blocks first, and turned around in the view: BLAS is twice as fast on this order of the product.
+        products = np.ascontiguousarray(blocks, self._dtype) @ self._basis  # (n_blocks, 2 n_freqs)
+        phasors: Phasors = products.view(np.result_type(self._dtype, np.complex64)).T
         return phasors
 
     def _resonator(self, blocks: npt.NDArray[Any]) -> Phasors:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dtmf_audio.columns import Bools
 from dtmf_audio.measurement import Measurements
 from dtmf_audio.profiles import Profile
 from dtmf_audio.signals import Samples
@@ -60,28 +61,58 @@ def evidence(measurements: Measurements) -> Samples:
     return total
 
 
-def refusals(
-    measurements: Measurements, profile: Profile, *, min_evidence: float | None = None
-) -> list[Refusal | None]:
-    """Judge each press: the first limit that refuses it, or None.
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """One limit of a profile against what was measured of each press; ``is_most`` tells an upper bound."""
 
-    ``min_evidence`` replaces the profile's.
+    name: str
+    measured: Samples
+    wanted: float
+    unit: str
+    is_most: bool = False
+
+
+class Verdicts:
+    """Presses held against a profile.
+
+    Parameters
+    ----------
+    measurements : Measurements, length n
+    proof : float64, shape (n,)
+        Their :func:`evidence`.
+    profile : Profile
+    min_evidence : float, optional
+        Replaces the profile's.
+
+    Attributes
+    ----------
+    accepted : bool, shape (n,)
     """
-    m = measurements
-    least = profile.min_evidence if min_evidence is None else min_evidence
-    lower, louder = np.minimum(m.low_dbm0, m.high_dbm0), np.maximum(m.low_dbm0, m.high_dbm0)
-    offset, proof = _largest_offset(m), evidence(m)
-    limits: list[tuple[str, Samples, float, str, bool]] = [
-        ("min_on_ms", m.on_ms, profile.min_on_ms, "ms", False),
-        ("max_offset_pct", offset, profile.max_offset_pct, "%", True),
-        ("min_level_dbm0", lower, profile.min_level_dbm0, "dBm0", False),
-        ("max_level_dbm0", louder, profile.max_level_dbm0, "dBm0", True),
-        ("max_twist_db", m.twist_db, profile.max_twist_db, "dB", True),
-        ("max_reverse_twist_db", -m.twist_db, profile.max_reverse_twist_db, "dB", True),
-        ("min_evidence", proof, least, "", False),
-    ]
-    verdicts: list[Refusal | None] = [None] * len(m)
-    for limit, measured, wanted, unit, is_most in reversed(limits):
-        for i in np.flatnonzero(measured > wanted if is_most else measured < wanted):
-            verdicts[i] = Refusal(limit, float(measured[i]), wanted, unit)
-    return verdicts
+
+    def __init__(
+        self, measurements: Measurements, proof: Samples, profile: Profile, *, min_evidence: float | None = None
+    ) -> None:
+        m = measurements
+        least = profile.min_evidence if min_evidence is None else min_evidence
+        weaker, louder = np.minimum(m.low_dbm0, m.high_dbm0), np.maximum(m.low_dbm0, m.high_dbm0)
+        self._limits = (
+            _Limit("min_on_ms", m.on_ms, profile.min_on_ms, "ms"),
+            _Limit("max_offset_pct", _largest_offset(m), profile.max_offset_pct, "%", is_most=True),
+            _Limit("min_level_dbm0", weaker, profile.min_level_dbm0, "dBm0"),
+            _Limit("max_level_dbm0", louder, profile.max_level_dbm0, "dBm0", is_most=True),
+            _Limit("max_twist_db", m.twist_db, profile.max_twist_db, "dB", is_most=True),
+            _Limit("max_reverse_twist_db", -m.twist_db, profile.max_reverse_twist_db, "dB", is_most=True),
+            _Limit("min_evidence", proof, least, ""),
+        )
+        self._kept = np.array(
+            [
+                limit.measured <= limit.wanted if limit.is_most else limit.measured >= limit.wanted
+                for limit in self._limits
+            ]
+        )
+        self.accepted: Bools = np.asarray(self._kept.all(axis=0))
+
+    def refusal(self, row: int) -> Refusal:
+        """First limit that refuses a press."""
+        limit = self._limits[int(self._kept[:, row].argmin())]
+        return Refusal(limit.name, float(limit.measured[row]), limit.wanted, limit.unit)

@@ -20,12 +20,13 @@ candidates at a time: arrays are ``(n, ...)`` over candidates, in float64, at th
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from dtmf_audio.columns import Bools, Columns, Ints
 from dtmf_audio.goertzel import GoertzelBank, GoertzelForm
 from dtmf_audio.signals import Samples
 from dtmf_audio.tones import HIGH_HZ, LOW_HZ
@@ -55,13 +56,11 @@ OUTSIDE_MS = (4.0, 24.0)  # past the ends of the press
 MAIN_LOBE_BINS = 2.0  # half width of a Hann window's main lobe
 TINY = 1e-20
 
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 Phases = npt.NDArray[np.complex128]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidates:
+class Candidates(Columns):
     """Stretches of the stream that may hold a pair, arrays of shape (n,).
 
     Attributes
@@ -86,15 +85,9 @@ class Candidates:
     has_start: Bools
     has_stop: Bools
 
-    def __len__(self) -> int:
-        return len(self.start)
-
-    def __getitem__(self, rows: slice | Bools) -> Candidates:
-        return Candidates(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measurements:
+class Measurements(Columns):
     """What was measured, arrays of shape (n,) over candidates.
 
     Attributes
@@ -143,14 +136,6 @@ class Measurements:
         powers = 10.0 ** (self.low_dbm0 / 10.0) + 10.0 ** (self.high_dbm0 / 10.0)
         return np.asarray(10.0 * np.log10(powers))
 
-    def __len__(self) -> int:
-        return len(self.start)
-
-
-def concatenate(parts: list[Measurements]) -> Measurements:
-    """Join measurements end to end."""
-    return Measurements(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Measurements)})
-
 
 class Measurer:
     """Measures candidates of one sample rate; everything that depends on the rate alone is computed once."""
@@ -196,10 +181,10 @@ class Measurer:
             None longer than :data:`BODY_MS`.
         """
         parts = [
-            self._measure(pieces[i : i + self.BATCH].astype(np.float64), candidates[i : i + self.BATCH])
+            self._measure(pieces[i : i + self.BATCH].astype(np.float64), candidates.take(slice(i, i + self.BATCH)))
             for i in range(0, len(candidates), self.BATCH)
         ]
-        return concatenate(parts)
+        return Measurements.concatenate(parts)
 
     def _samples(self, ms: float) -> int:
         return round(ms * self.rate / 1000.0)

@@ -81,7 +81,7 @@ DEFAULT = Profile(
     max_reverse_twist_db=25.0,  # chosen: likewise
     echo_ms=500.0,  # chosen: rooms and key-up transients repeat a key for up to 0.4 s
     echo_db=15.0,  # chosen: more than a hand's or a line's unsteadiness, less than the 20 dB of such echoes
-    other_echo_db=30.0,  # chosen: cross-talk and coding traces of a press lie 34 dB and more below it
+    other_echo_db=25.0,  # chosen: cross-talk and coding traces of a press lie 29 dB and more below it
     min_evidence=_EVIDENCE,
 )
 Q24 = Profile(

@@ -26,6 +26,8 @@ MAX_SAMPLERATE = 192_000
 MAX_CHANNELS = 1024  # libsndfile's own limit; a (channels, n) array by mistake has far more
 LARGEST_FLOAT = 64.0  # +36 dB over full scale: no mistaken gain is this large, 16-bit values in floats are
 
+SAMPLE_SCALE = 2.0**15  # the decoder's own unit is a step of 16 bits: int16 samples are converted without a product
+
 _SCALES: dict[np.dtype[Any], float] = {
     np.dtype(np.int16): 2.0**15,
     np.dtype(np.int32): 2.0**31,
@@ -56,6 +58,22 @@ def check_samplerate(samplerate: int) -> int:
     return rate
 
 
+def as_dtype(samples: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Return samples as an array, its dtype unchanged.
+
+    Raises
+    ------
+    InvalidSignalError
+        The dtype is none of int16, int32, uint8, float32 and float64.
+    """
+    array = np.asarray(samples)
+    if array.dtype.newbyteorder("=") not in _SCALES:
+        raise InvalidSignalError(
+            f"samples are {array.dtype}; they must be int16, int32, uint8, float32 or float64: convert them first"
+        )
+    return array
+
+
 def as_channels(signal: npt.ArrayLike) -> npt.NDArray[Any]:
     """Return the signal as ``(n, channels)``, a view where possible, its dtype unchanged.
 
@@ -65,11 +83,7 @@ def as_channels(signal: npt.ArrayLike) -> npt.NDArray[Any]:
         The dtype is none of int16, int32, uint8, float32 and float64, or the shape is neither ``(n,)`` nor
         ``(n, channels)``.
     """
-    array = np.asarray(signal)
-    if array.dtype.newbyteorder("=") not in _SCALES:
-        raise InvalidSignalError(
-            f"samples are {array.dtype}; they must be int16, int32, uint8, float32 or float64: convert them first"
-        )
+    array = as_dtype(signal)
     if array.ndim not in (1, 2):
         raise InvalidSignalError(
             f"signal has {array.ndim} dimensions; it must have 1, (n,), or 2, (n, channels): reshape it first"
@@ -108,6 +122,22 @@ def to_float(samples: npt.NDArray[Any], dtype: type[np.floating[Any]], *, offset
     if scale != 1.0:
         scaled *= dtype(1.0 / scale)
     return scaled
+
+
+def to_steps(samples: npt.NDArray[Any], out: npt.NDArray[np.float32], *, offset: int = 0) -> None:
+    """Convert samples to float32 in steps of 16 bits, full scale 32768, into an array of the same shape.
+
+    Parameters and errors are those of :func:`to_float`; the shape is any, with time last.
+    """
+    scale = SAMPLE_SCALE / _SCALES[samples.dtype.newbyteorder("=")]
+    if scale == SAMPLE_SCALE and samples.size:
+        for row in samples.reshape(-1, samples.shape[-1]):
+            _check_floats(row, offset)
+    np.copyto(out, samples, casting="unsafe")
+    if samples.dtype == np.uint8:
+        out -= np.float32(_UINT8_ZERO)
+    if scale != 1.0:
+        out *= np.float32(scale)
 
 
 def to_pcm16(samples: Samples) -> npt.NDArray[np.int16]:

@@ -11,15 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dtmf_audio import channel
-from dtmf_audio.detector import BRIDGED_WINDOWS, NO_PAIR, Gate, RunTracker
+from dtmf_audio.detector import BRIDGED_WINDOWS, FAR, FEWEST_WINDOWS, NO_PAIR, Gate, Runs, RunTracker
 from dtmf_audio.profiles import DEFAULT
+from dtmf_audio.signals import SAMPLE_SCALE
 from dtmf_audio.tones import KEYPAD
 
 
 def labels_of(samples, samplerate=8000, form="matrix"):
     gate = Gate(samplerate, DEFAULT, form=form)
     n_blocks = len(samples) // gate.block_len
-    return gate.labels(gate.phasors(samples[: n_blocks * gate.block_len])), gate.block_len
+    steps = SAMPLE_SCALE * samples[np.newaxis, : n_blocks * gate.block_len]
+    return gate.labels(gate.phasors(steps, gate.no_phasors(1)))[:, 0], gate.block_len
 
 
 def label_of(tone):
@@ -33,8 +35,8 @@ def test_every_window_inside_a_clean_press_is_named(samplerate, form):
     rendering = random_presses(16, 1, samplerate=samplerate)
     labels, block_len = labels_of(rendering.samples, samplerate, form)
     for press in rendering.tones:
-        inside = range(-(-press.start // block_len), press.stop // block_len - 3)
-        assert len(inside) >= 3
+        inside = range(-(-press.start // block_len), press.stop // block_len - 1)
+        assert len(inside) >= 2
         assert {int(labels[window]) for window in inside} == {label_of(press.tone)}
 
 
@@ -50,28 +52,65 @@ def test_dial_tone_ten_db_louder_does_not_close_the_gate():
     loud = channel.add_dial_tone(rendering.samples, level_dbm0=-12.0, samplerate=8000)
     labels, block_len = labels_of(loud)
     for press in rendering.tones:
-        around = labels[press.start // block_len - 3 : press.stop // block_len]
+        around = labels[press.start // block_len - 1 : press.stop // block_len]
         assert np.sum(around == label_of(press.tone)) >= 2
 
 
-@given(
-    st.lists(st.sampled_from([NO_PAIR, NO_PAIR, 3, 3, 3, 7]), max_size=60),
-    st.lists(st.integers(0, 60), max_size=6),
-)
-def test_runs_do_not_depend_on_how_labels_are_cut(labels, cuts):
-    def runs(pieces):
-        tracker = RunTracker()
-        ended = [run for piece in pieces for run in tracker.update(np.array(piece, np.int8))]
-        ended += tracker.update(np.full(BRIDGED_WINDOWS + 2, NO_PAIR, np.int8))  # silence ends every run
-        return sorted((run.first, run.last, run.label, run.count, run.previous_last) for run in ended)
+def runs_of(pieces):
+    tracker = RunTracker()
+    ended = [tracker.update(np.array(piece, np.int8).reshape(-1, n_channels_of(piece))) for piece in pieces]
+    n_channels = n_channels_of(pieces[0])
+    ended.append(tracker.update(np.full((BRIDGED_WINDOWS + 2, n_channels), NO_PAIR, np.int8)))  # silence ends every run
+    runs = Runs.concatenate(ended)
+    return sorted(zip(*(column.tolist() for column in (runs.key, runs.first, runs.last, runs.count)), strict=True))
 
+
+def n_channels_of(labels):
+    return np.shape(labels)[1] if np.ndim(labels) == 2 else 1
+
+
+def plain_runs(labels, channel=0):
+    """Runs of one channel, window by window."""
+    open_runs, ended = {}, []
+    for window, label in enumerate([*labels, *[NO_PAIR] * (BRIDGED_WINDOWS + 2)]):
+        for other, (first, last, count) in list(open_runs.items()):
+            if window - last > BRIDGED_WINDOWS + 1:
+                ended.append((16 * channel + other, first, last, count))
+                del open_runs[other]
+        if label != NO_PAIR:
+            first, _, count = open_runs.get(label, (window, window, 0))
+            open_runs[label] = (first, window, count + 1)
+    ended += [(16 * channel + other, *run) for other, run in open_runs.items()]
+    return sorted(run for run in ended if run[3] >= FEWEST_WINDOWS)
+
+
+LABELS = st.lists(st.sampled_from([NO_PAIR, NO_PAIR, 3, 3, 3, 7]), min_size=1, max_size=60)
+
+
+@given(LABELS, st.lists(st.integers(0, 60), max_size=6))
+def test_runs_are_those_found_window_by_window_however_labels_are_cut(labels, cuts):
     edges = [0, *sorted(min(cut, len(labels)) for cut in cuts), len(labels)]
-    assert runs([labels]) == runs([labels[a:b] for a, b in itertools.pairwise(edges)])
+    assert runs_of([labels]) == plain_runs(labels)
+    assert runs_of([labels[a:b] for a, b in itertools.pairwise(edges)]) == plain_runs(labels)
 
 
-def test_a_run_bridges_short_breaks_only():
+@given(st.lists(st.tuples(*[st.sampled_from([NO_PAIR, 3, 3, 7])] * 3), min_size=1, max_size=40), st.integers(0, 40))
+def test_channels_do_not_touch_each_other(rows, cut):
+    labels = np.array(rows)
+    wanted = sorted(run for channel in range(3) for run in plain_runs(labels[:, channel].tolist(), channel))
+    pieces = [piece for piece in (labels[:cut], labels[cut:]) if len(piece)]
+    assert runs_of(pieces) == wanted
+
+
+def test_a_run_bridges_short_breaks_only_and_knows_its_neighbours():
     tracker = RunTracker()
     x, gap = [5, 5, 5], [NO_PAIR] * BRIDGED_WINDOWS
-    bridged = tracker.update(np.array([*x, *gap, *x, *gap, NO_PAIR, *x, *gap, NO_PAIR, NO_PAIR], np.int8))
-    assert [(run.first, run.last, run.count) for run in bridged] == [(0, 7, 6), (11, 13, 3)]
-    assert bridged[1].previous_last == 7
+    labels = [*x, *gap, *x, *gap, NO_PAIR, *x, *gap, NO_PAIR, NO_PAIR]
+    bridged = tracker.update(np.array(labels, np.int8)[:, np.newaxis])
+    end = 5 + BRIDGED_WINDOWS
+    assert bridged.first.tolist() == [0, end + BRIDGED_WINDOWS + 2]
+    assert bridged.last.tolist()[0] == end
+    assert bridged.count.tolist() == [6, 3]
+    previous, following = tracker.neighbours(bridged.key, bridged.first, bridged.last)
+    assert previous.tolist() == [-FAR, end]
+    assert following.tolist() == [end + BRIDGED_WINDOWS + 2, FAR]

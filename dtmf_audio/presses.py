@@ -1,0 +1,230 @@
+"""Presses: measured parts joined to what one finger did, and louder presses' echoes told from presses.
+
+What happens to one press (a window is 20 ms, one every 10 ms; ``x`` carries the pair, ``.`` does not)::
+
+    . . x x x x . .              one run, one part, one press
+    . x x . x x . .              one window missing: still one run
+    x x x . . x x x              two runs; the hole between the measured edges decides:
+                                 up to bridge_ms one press, beyond it two
+    x x x x ... x x x            longer than 100 ms: cut into parts of 60 ms, each measured;
+                                 the best part speaks for the press
+    1 1 1 1 2 2 2 2              another pair at once: two runs of different pairs, two presses
+
+What is not tolerated: a hole longer than ``bridge_ms``, whatever made it, ends a press, unless the caller says that
+samples were lost there.
+
+Everything here follows from the parts and their places alone, so it does not depend on how the stream was cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from dtmf_audio.columns import Bools, Columns, Ints
+from dtmf_audio.detector import SETTLE_WINDOWS, WINDOW_BLOCKS, run_ids
+from dtmf_audio.judgement import Refusal
+from dtmf_audio.measurement import Measurements
+from dtmf_audio.profiles import Profile
+from dtmf_audio.signals import Samples
+
+JOIN_LEVEL_DB = 12.0  # parts of one press that follow on each other differ by no more in level
+LONGEST_ECHO_MS = 1500.0
+SURE = 3.0  # evidence beyond which more does not matter
+EVIDENCE_PER_DB = 0.2  # what a dB of level weighs against evidence: a part 20 dB down is the tail, not the press
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts(Columns):
+    """Stretches of runs to be measured, in blocks; a part of a longer run has no edge where it was cut."""
+
+    key: Ints
+    run_first: Ints
+    start_block: Ints
+    stop_block: Ints
+    has_start: Bools
+    has_stop: Bools
+
+    @property
+    def settled_at(self) -> Ints:
+        """Window that must be known before a part is measured."""
+        return self.stop_block - WINDOW_BLOCKS + SETTLE_WINDOWS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presses(Measurements):
+    """Parts joined so far: the measurements of the best one, and where the first began and the last ended.
+
+    Attributes
+    ----------
+    key : int64
+        As in :mod:`dtmf_audio.detector`.
+    first_window, last_window : int64
+        Where the run of the first part begins, and where the last part ends.
+    first_settled : int64
+        Window after which the first part could be measured.
+    has_start, has_stop : bool
+        Of the first part, and of the last.
+    evidence : float64
+        Of the best part.
+    last_low_dbm0, last_high_dbm0 : float64
+        Levels of the last part.
+    """
+
+    key: Ints
+    first_window: Ints
+    first_settled: Ints
+    last_window: Ints
+    has_start: Bools
+    has_stop: Bools
+    evidence: Samples
+    last_low_dbm0: Samples
+    last_high_dbm0: Samples
+
+
+def presses_of(parts: Parts, measured: Measurements, evidence: Samples) -> Presses:
+    """Each part as a press of its own."""
+    return Presses(
+        **{f.name: getattr(measured, f.name) for f in fields(Measurements)},
+        key=parts.key,
+        first_window=parts.start_block,
+        first_settled=parts.settled_at,
+        last_window=parts.stop_block - WINDOW_BLOCKS,
+        has_start=parts.has_start,
+        has_stop=parts.has_stop,
+        evidence=evidence,
+        last_low_dbm0=measured.low_dbm0,
+        last_high_dbm0=measured.high_dbm0,
+    )
+
+
+def join(presses: Presses, bridged: Holes) -> Presses:
+    """Join presses of the same key that are one; return what there is then, ordered by key and place."""
+    presses = presses.take(np.argsort(run_ids(presses.key, presses.first_window), kind="stable"))
+    low_step = np.abs(presses.low_dbm0[1:] - presses.last_low_dbm0[:-1])
+    high_step = np.abs(presses.high_dbm0[1:] - presses.last_high_dbm0[:-1])
+    goes_on = bridged(presses.stop[:-1], presses.start[1:]) & (np.maximum(low_step, high_step) <= JOIN_LEVEL_DB)
+    joins = (presses.key[1:] == presses.key[:-1]) & (goes_on | ~presses.has_start[1:])
+    if not joins.any():
+        return presses
+    group = np.concatenate([[0], np.cumsum(~joins)])
+    firsts = np.flatnonzero(np.concatenate([[True], ~joins]))
+    lasts = np.append(firsts[1:], len(presses)) - 1
+    score = np.minimum(presses.evidence, SURE) + EVIDENCE_PER_DB * presses.pair_dbm0
+    best = np.lexsort((score, group))[lasts]
+    return replace(
+        presses.take(best),
+        start=presses.start[firsts],
+        stop=presses.stop[lasts],
+        first_window=presses.first_window[firsts],
+        first_settled=presses.first_settled[firsts],
+        last_window=presses.last_window[lasts],
+        has_start=presses.has_start[firsts],
+        has_stop=presses.has_stop[lasts],
+        last_low_dbm0=presses.last_low_dbm0[lasts],
+        last_high_dbm0=presses.last_high_dbm0[lasts],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Holes:
+    """Which holes lie within one press.
+
+    Parameters
+    ----------
+    bridge_ms : float
+        Longest hole.
+    samplerate : int
+        Hz.
+    lost : sequence of (int, int)
+        Samples that were lost, half-open. Of a hole with lost samples in it, only the silence that was heard counts,
+        against half of ``bridge_ms``: a press is not ended by what was not heard.
+    """
+
+    bridge_ms: float
+    samplerate: int
+    lost: Sequence[tuple[int, int]]
+
+    def __call__(self, stop: Ints, start: Ints) -> Bools:
+        """Whether each hole from ``stop`` to ``start`` is within one press."""
+        lost = np.zeros(len(stop), np.int64)
+        for begin, end in self.lost:
+            lost += np.maximum(0, np.minimum(start, end) - np.maximum(stop, begin))
+        hole_ms = 1000.0 * (start - stop - lost) / self.samplerate
+        return np.asarray(hole_ms <= np.where(lost > 0, self.bridge_ms / 2, self.bridge_ms))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Loud(Columns):
+    """Parts that an echo may be the echo of."""
+
+    channel: Ints
+    key: Ints
+    first_window: Ints
+    last_window: Ints
+    stop: Ints
+    pair_dbm0: Samples
+
+
+class EchoFinder:
+    """Tells the echo or the trace of a much louder press from a press.
+
+    A press is refused if a sound part that began before it and ended no later, at most ``echo_ms`` before, is louder
+    by more than ``echo_db``, of the same key, or ``other_echo_db``, of another one on the same channel. What goes on
+    for :data:`LONGEST_ECHO_MS` after the louder part is no echo.
+    """
+
+    def __init__(self, profile: Profile, samplerate: int) -> None:
+        self._profile = profile
+        self._within = profile.echo_ms * samplerate / 1000.0
+        self._longest = LONGEST_ECHO_MS * samplerate / 1000.0
+        self._loud: list[_Loud] = []
+
+    def note(self, parts: Presses) -> None:
+        """Take note of sound parts."""
+        if self._within > 0 and len(parts):
+            self._loud.append(
+                _Loud(
+                    channel=parts.key // 16,
+                    key=parts.key,
+                    first_window=parts.first_window,
+                    last_window=parts.last_window,
+                    stop=parts.stop,
+                    pair_dbm0=parts.pair_dbm0,
+                )
+            )
+
+    def forget(self, before: int) -> None:
+        """Drop parts of which no press that goes on at a sample can be the echo."""
+        self._loud = [loud for loud in self._loud if loud.stop.max() + self._longest >= before]
+
+    def refusals(self, presses: Presses, rows: Ints) -> dict[int, Refusal]:
+        """Refusals by row, of these rows."""
+        if not self._loud or not len(rows):
+            return {}
+        least_db = min(self._profile.echo_db, self._profile.other_echo_db)
+        level = presses.pair_dbm0
+        loudest = max(float(loud.pair_dbm0.max()) for loud in self._loud)
+        faint = rows[level[rows] < loudest - least_db]
+        if not len(faint):
+            return {}
+        loud = _Loud.concatenate(self._loud)
+        self._loud = [loud]
+        refusals: dict[int, Refusal] = {}
+        for row in faint.tolist():
+            key = int(presses.key[row])
+            heard = (
+                (loud.channel == key // 16)
+                & (loud.first_window < presses.first_window[row])
+                & (loud.last_window <= presses.last_window[row])
+                & (presses.start[row] - loud.stop < self._within)
+                & (presses.stop[row] - loud.stop < self._longest)
+            )
+            over_db = loud.pair_dbm0 - level[row]
+            for name, same in (("echo_db", True), ("other_echo_db", False)):
+                most = getattr(self._profile, name)
+                if over := over_db[heard & ((loud.key == key) == same) & (over_db > most)].tolist():
+                    refusals.setdefault(row, Refusal(name, over[-1], most, "dB"))
+        return refusals

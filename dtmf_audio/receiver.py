@@ -1,0 +1,442 @@
+"""The receiver of one or many channels: audio in as it comes, events out, in whole arrays.
+
+Samples go through the gate to labels, labels to runs, runs to parts, and parts, once their surroundings are known, are
+measured, joined to presses and judged. Each step works on everything that is there, so one channel fed an hour at a
+time and thousands fed 20 ms at a time are the same code.
+
+Candidates, edges and verdicts depend on the place of a sample in the stream alone, so any chunking gives the same tones
+at the same samples. :class:`ToneStarted` is decided at fixed ages of a run, on the audio up to then; it does not
+influence the finished tone. Events are told in the order in which they were settled.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dtmf_audio.columns import Ints
+from dtmf_audio.detector import (
+    BLOCK_MS,
+    BRIDGED_WINDOWS,
+    FAR,
+    FEWEST_WINDOWS,
+    N_KEYS,
+    SETTLE_WINDOWS,
+    WINDOW_BLOCKS,
+    Gate,
+    Runs,
+    RunTracker,
+    run_ids,
+)
+from dtmf_audio.events import DetectedTone, Rejection, ToneStarted, detected_tones
+from dtmf_audio.goertzel import GoertzelForm
+from dtmf_audio.judgement import Refusal, Verdicts, evidence
+from dtmf_audio.measurement import Candidates, Measurements, Measurer
+from dtmf_audio.presses import EchoFinder, Holes, Parts, Presses, join, presses_of
+from dtmf_audio.profiles import Profile
+from dtmf_audio.signals import SAMPLE_SCALE, to_steps
+from dtmf_audio.tones import Tone
+
+Event = ToneStarted | DetectedTone | Rejection
+
+STEP_SAMPLES = 2**20  # of all channels; chosen: calls cost little beside the work, and samples stay in the cache
+LONGEST_PART = 10  # blocks: 100 ms, what a measurer takes
+PART = 6  # blocks cut off a longer run at a time: 60 ms are proof enough, and one part is spared a jump of the phase
+JOIN_SLACK_MS = 30.0  # breaks between runs are this much longer than the hole at the most
+ANNOUNCE_MS = (40, 45, 50, 55, 60, 70, 80, 90, 100, 120, 140)  # ages of a run at which it may be told to have started
+ANNOUNCE_EVIDENCE = 1.0  # evidence that a started tone must have beyond the profile's: it may not be taken back
+ANNOUNCED = len(ANNOUNCE_MS)
+
+_TONES = tuple(Tone.from_frequencies(label // 4, label % 4) for label in range(N_KEYS))
+
+
+class Receiver:
+    """Decodes channels that are fed together.
+
+    Parameters
+    ----------
+    n_channels : int
+    samplerate : int
+        Hz.
+    profile : Profile
+    form : {"matrix", "resonator"}
+        Of the Goertzel bank.
+    announce : bool
+        Whether to tell :class:`ToneStarted`.
+    explain : bool
+        Whether to tell a :class:`Rejection` for every candidate that is refused.
+    first_channel : int
+        Number that events of the first channel carry; those of the others follow.
+    """
+
+    def __init__(
+        self,
+        n_channels: int,
+        samplerate: int,
+        profile: Profile,
+        *,
+        form: GoertzelForm = "matrix",
+        announce: bool = True,
+        explain: bool = False,
+        first_channel: int = 0,
+    ) -> None:
+        self.samplerate = samplerate
+        self._n_channels = n_channels
+        self._profile = profile
+        self._announce = announce
+        self._explain = explain
+        self._first_channel = first_channel
+        self._gate = Gate(samplerate, profile, form=form)
+        self._block_len = self._gate.block_len
+        self._measurer = Measurer(samplerate, form=form)
+        self._join_windows = max(SETTLE_WINDOWS, math.ceil((profile.bridge_ms + JOIN_SLACK_MS) / BLOCK_MS))
+        self._ages = np.array([round(ms / BLOCK_MS * self._block_len) for ms in ANNOUNCE_MS])
+        self._origin = 0  # where in the stream the numbering of samples and windows below begins
+        self._audio = np.zeros((n_channels, 0), np.float32)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Start numbering samples and windows at 0."""
+        none, nothing = np.zeros(0, np.int64), np.zeros(0, np.bool_)
+        self._tracker = RunTracker()
+        self.n_fed = 0
+        self._lost: list[tuple[int, int]] = []
+        # Audio of all channels from sample `_base` on; before the start of the stream it was silent.
+        self._base = -self._measurer.samples_before
+        self._used = self._measurer.samples_before
+        self._audio = np.zeros((self._n_channels, max(self._used, self._audio.shape[1])), np.float32)
+        self._n_blocks = 0
+        self._phasors = self._gate.no_phasors(self._n_channels)
+        self._waiting = Parts(
+            key=none, run_first=none, start_block=none, stop_block=none, has_start=nothing, has_stop=nothing
+        )
+        self._pending: Presses | None = None
+        self._told = none  # run_ids of runs told to have started
+        self._stops: dict[int, int] = {}  # measured stop, by run_ids of key and last window
+        self._echoes = EchoFinder(self._profile, self.samplerate)
+
+    @property
+    def position(self) -> int:
+        """Samples of the stream so far."""
+        return self._origin + self.n_fed
+
+    def feed(self, samples: npt.NDArray[Any]) -> list[Event]:
+        """Take the next samples, (n_channels, n), of a dtype that is audio."""
+        events: list[Event] = []
+        step = max(1, STEP_SAMPLES // self._n_channels)
+        for start in range(0, samples.shape[1], step):
+            chunk = samples[:, start : start + step]
+            to_steps(chunk, self._room_for(chunk.shape[1]), offset=self.position)
+            events += self._step(chunk.shape[1])
+        return events
+
+    def lose(self, n_samples: int) -> list[Event]:
+        """Take note that the next samples of all channels were lost, fewer than matter to memory."""
+        if not n_samples:
+            return []
+        self._lost.append((self.n_fed, self.n_fed + n_samples))
+        return self._silence(n_samples)
+
+    def restart(self, n_samples: int) -> list[Event]:
+        """End everything that is open, and go on after as many lost samples."""
+        position = self.position + n_samples
+        events = self.finish()
+        self._begin()
+        self._origin = position
+        return events
+
+    def finish(self) -> list[Event]:
+        """Feed silence until every run, part and press is over."""
+        end = self.position
+        n_windows = SETTLE_WINDOWS + self._join_windows + LONGEST_PART
+        events = self._silence(self._block_len * n_windows + self._measurer.samples_after)
+        return [
+            replace(e, stop=min(e.stop, end)) if isinstance(e, DetectedTone) and e.stop > end else e for e in events
+        ]
+
+    def _silence(self, n_samples: int) -> list[Event]:
+        self._room_for(n_samples)[:] = 0.0
+        return self._step(n_samples)
+
+    def _room_for(self, n_samples: int) -> npt.NDArray[np.float32]:
+        """Where the next samples go, (n_channels, n_samples); what nothing to come can need is dropped."""
+        width = self._audio.shape[1]
+        if self._used + n_samples > width:
+            oldest = min(
+                self._tracker.known,
+                int(self._waiting.start_block.min(initial=FAR)),
+                int(self._tracker.open.cut.min(initial=FAR)),
+            )
+            drop = oldest * self._block_len - self._measurer.samples_before - self._base
+            kept = self._audio[:, drop : self._used]
+            if kept.shape[1] + n_samples > width or drop < width // 2:
+                # Room for as much again, so that moving what is kept costs no more than a copy of what comes.
+                self._audio = np.empty((self._n_channels, 2 * kept.shape[1] + n_samples), np.float32)
+            self._audio[:, : kept.shape[1]] = kept
+            self._base += drop
+            self._used -= drop
+        return self._audio[:, self._used : self._used + n_samples]
+
+    def _step(self, n_samples: int) -> list[Event]:
+        """Go on after samples were written to the buffer."""
+        self._used += n_samples
+        self.n_fed += n_samples
+        begin = self._n_blocks * self._block_len - self._base
+        n_new = (self._used - begin) // self._block_len
+        if not n_new:
+            return []
+        phasors = self._gate.phasors(self._audio[:, begin : begin + n_new * self._block_len], self._phasors)
+        self._n_blocks += n_new
+        self._phasors = phasors[:, -(WINDOW_BLOCKS - 1) :]
+        ended = self._tracker.update(self._gate.labels(phasors))
+        if not (len(ended) or len(self._tracker.open) or len(self._waiting) or self._pending):
+            return []
+        settled: list[tuple[int, int, Event]] = []  # sample at which it was settled, key, and the event
+        if self._announce:
+            settled += self._started(ended)
+        self._cut(ended)
+        settled += self._finished(self._measure_ready())
+        self._forget()
+        settled.sort(key=lambda item: item[:2])
+        return [event for _, _, event in settled]
+
+    def _cut(self, ended: Runs) -> None:
+        """Cut what can be cut from runs into parts that wait to be measured."""
+        parts = [self._waiting]
+        for runs, over in ((ended, True), (self._tracker.open, False)):
+            if not len(runs):
+                continue
+            spare = runs.last + WINDOW_BLOCKS - runs.cut - LONGEST_PART
+            n_cut = np.maximum(0, -(-spare // PART))
+            if n_cut.any():
+                rows = np.repeat(np.arange(len(runs)), n_cut)
+                nth = np.arange(len(rows)) - np.repeat(np.cumsum(n_cut) - n_cut, n_cut)
+                parts.append(_parts(runs.take(rows), runs.cut[rows] + PART * nth, PART))
+                runs.cut[:] += PART * n_cut
+            if over:
+                parts.append(_parts(runs, runs.cut, None))
+        self._waiting = Parts.concatenate(parts)
+
+    def _measure_ready(self) -> Presses | None:
+        """Measure the parts whose surroundings are known."""
+        is_ready = self._waiting.settled_at < self._tracker.known
+        if not is_ready.any():
+            return None
+        ready = self._waiting.take(is_ready)
+        self._waiting = self._waiting.take(~is_ready)
+        measured = self._measure(ready, self._candidates(ready))
+        presses = presses_of(ready, measured, evidence(measured))
+        if self._announce and ready.has_stop.any():
+            ids = run_ids(ready.key, ready.stop_block - WINDOW_BLOCKS)[ready.has_stop]
+            self._stops.update(zip(ids.tolist(), measured.stop[ready.has_stop].tolist(), strict=True))
+        self._echoes.note(presses.take(presses.evidence >= self._profile.min_evidence))
+        return presses
+
+    def _candidates(self, parts: Parts, *, heard_until: Ints | None = None) -> Candidates:
+        """Parts as the measurer wants them, in samples."""
+        last = parts.stop_block - WINDOW_BLOCKS
+        previous, following = self._tracker.neighbours(parts.key, parts.run_first, last)
+        between = (previous + parts.run_first + WINDOW_BLOCKS) * self._block_len // 2
+        earliest = np.where(parts.has_start & (previous > -FAR), between, 0)
+        between = (last + following + WINDOW_BLOCKS) * self._block_len // 2
+        latest = np.where(parts.has_stop & (following <= last + SETTLE_WINDOWS), between, self.n_fed)
+        label = parts.key % N_KEYS
+        return Candidates(
+            low=label // 4,
+            high=label % 4,
+            start=parts.start_block * self._block_len,
+            stop=parts.stop_block * self._block_len if heard_until is None else heard_until,
+            earliest=earliest,
+            latest=latest,
+            has_start=parts.has_start,
+            has_stop=parts.has_stop,
+        )
+
+    def _measure(self, parts: Parts, candidates: Candidates, *, heard_until: Ints | None = None) -> Measurements:
+        """Measure candidates on the audio around them, or on what was heard of it until a sample."""
+        length = self._measurer.piece_len
+        begin = candidates.start - self._measurer.samples_before - self._base
+        most = int(begin.max()) + length
+        if most > self._audio.shape[1]:  # what lies beyond the buffer was not heard
+            self._audio = np.pad(self._audio, ((0, 0), (0, most - self._audio.shape[1])))
+        self._audio[:, self._used : most] = 0.0
+        views = np.lib.stride_tricks.sliding_window_view(self._audio, length, axis=1)
+        pieces = views[parts.key // N_KEYS, begin]  # a copy
+        pieces *= np.float32(1.0 / SAMPLE_SCALE)
+        if heard_until is not None:
+            known = heard_until - candidates.start + self._measurer.samples_before
+            pieces[np.arange(length) >= known[:, np.newaxis]] = 0.0
+        return self._measurer.measure(pieces, candidates)
+
+    def _finished(self, measured: Presses | None) -> list[tuple[int, int, Event]]:
+        """Join measured parts to presses; judge the presses that nothing can join any more."""
+        if measured is not None:
+            both = [measured] if self._pending is None else [self._pending, measured]
+            self._pending = join(Presses.concatenate(both), Holes(self._profile.bridge_ms, self.samplerate, self._lost))
+        if self._pending is None:
+            return []
+        pending = self._pending
+        horizon = pending.last_window + self._join_windows  # what begins later does not join
+        settled = horizon + BRIDGED_WINDOWS + 1  # by then it is known which windows by the horizon make a run
+        is_over = pending.has_stop & (settled < self._tracker.known)
+        if not is_over.any():
+            return []
+        follows = np.zeros(len(pending), np.bool_)  # what may have joined, and was measured and did not
+        follows[:-1] = (pending.key[1:] == pending.key[:-1]) & (pending.first_window[1:] <= horizon[:-1])
+        settled[:-1] = np.where(follows[:-1], np.maximum(settled[:-1], pending.first_settled[1:]), settled[:-1])
+        is_over &= ~self._may_follow(pending.key, pending.first_window, horizon)
+        finished, settled = pending.take(is_over), settled[is_over]
+        self._pending = None if is_over.all() else pending.take(~is_over)
+        return self._verdicts(finished, settled)
+
+    def _may_follow(self, key: Ints, after: Ints, until: Ints) -> npt.NDArray[np.bool_]:
+        """Whether something of each key that is not measured yet begins from one window until another."""
+        runs = self._tracker.open.take(self._tracker.open.count >= FEWEST_WINDOWS)
+        ids = np.sort(
+            np.concatenate([run_ids(runs.key, runs.first), run_ids(self._waiting.key, self._waiting.run_first)])
+        )
+        return np.asarray(
+            np.searchsorted(ids, run_ids(key, after)) < np.searchsorted(ids, run_ids(key, until), "right")
+        )
+
+    def _verdicts(self, presses: Presses, settled: Ints) -> list[tuple[int, int, Event]]:
+        """Judge finished presses."""
+        presses = replace(presses, on_ms=1000.0 * (presses.stop - presses.start) / self.samplerate)
+        verdicts = Verdicts(presses, evidence(presses), self._profile)
+        echoes = self._echoes.refusals(presses, np.flatnonzero(verdicts.accepted))
+        accepted = verdicts.accepted
+        for row in echoes:
+            accepted[row] = False
+        heard_until = (settled + WINDOW_BLOCKS) * self._block_len
+        told = self._were_told(presses) if self._announce else accepted
+        events: list[tuple[int, int, Event]] = []
+        for row in np.flatnonzero(~accepted & (told | self._explain)).tolist():
+            refusal = echoes.get(row) or verdicts.refusal(row)
+            events.append((int(heard_until[row]), int(presses.key[row]), self._rejection(presses, row, refusal)))
+        for row in np.flatnonzero(accepted & ~told).tolist():
+            key, until = int(presses.key[row]), int(heard_until[row])
+            events.append((until, key, self._tone_started(key, int(presses.start[row]), until)))
+        good = presses.take(accepted)
+        tones = detected_tones(
+            [_TONES[label] for label in (good.key % N_KEYS).tolist()],
+            self._origin + good.start,
+            self._origin + good.stop,
+            self.samplerate,
+            self._first_channel + good.key // N_KEYS,
+            good.low_dbm0,
+            good.high_dbm0,
+            good.low_offset_pct,
+            good.high_offset_pct,
+            good.snr_db,
+        )
+        events += zip(heard_until[accepted].tolist(), good.key.tolist(), tones, strict=True)
+        return events
+
+    def _were_told(self, presses: Presses) -> npt.NDArray[np.bool_]:
+        """Whether a run of each press was told to have started."""
+        first = np.searchsorted(self._told, run_ids(presses.key, presses.first_window))
+        return np.asarray(np.searchsorted(self._told, run_ids(presses.key, presses.last_window), "right") > first)
+
+    def _started(self, ended: Runs) -> list[tuple[int, int, Event]]:
+        """Tell the tones that have become sure."""
+        events: list[tuple[int, int, Event]] = []
+        for runs in (ended, self._tracker.open):
+            if not len(runs):
+                continue
+            previous, _ = self._tracker.neighbours(runs.key, runs.first, runs.last)
+            for age, length in enumerate(self._ages.tolist()):
+                heard_until = runs.first * self._block_len + length
+                window = heard_until // self._block_len - WINDOW_BLOCKS  # the last that is known then
+                due = (runs.age == age) & (heard_until <= self.n_fed)
+                if not due.any():
+                    continue
+                runs.age[due] += 1
+                is_settled = (runs.first - previous > self._join_windows) | (previous + SETTLE_WINDOWS < window)
+                rows = np.flatnonzero(due & is_settled & (runs.last >= window - BRIDGED_WINDOWS))
+                if len(rows):
+                    events += self._started_at(runs, rows, heard_until[rows], previous[rows])
+        return events
+
+    def _started_at(self, runs: Runs, rows: Ints, heard_until: Ints, previous: Ints) -> list[tuple[int, int, Event]]:
+        """Tell which of these runs are sure to be tones by what was heard of them until a sample."""
+        some = runs.take(rows)
+        start_block = np.maximum(some.first, heard_until // self._block_len - LONGEST_PART)
+        stop_block = -(-heard_until // self._block_len)
+        parts = _parts(some, start_block, stop_block - start_block)
+        parts = replace(parts, has_stop=np.zeros(len(rows), np.bool_))
+        measured = self._measure(parts, self._candidates(parts, heard_until=heard_until), heard_until=heard_until)
+        least = self._profile.min_evidence + ANNOUNCE_EVIDENCE
+        proof = evidence(measured)
+        sure = np.flatnonzero(Verdicts(measured, proof, self._profile, min_evidence=least).accepted)
+        if not len(sure):
+            return []
+        openings = presses_of(parts, measured, proof)
+        echoes = self._echoes.refusals(openings, sure)
+        holes = Holes(self._profile.bridge_ms, self.samplerate, self._lost)
+        events: list[tuple[int, int, Event]] = []
+        for i in sure.tolist():
+            if i in echoes:
+                continue
+            key, start, until = int(some.key[i]), int(measured.start[i]), int(heard_until[i])
+            runs.age[rows[i]] = ANNOUNCED
+            self._told = np.sort(np.append(self._told, run_ids(some.key[i], some.first[i])))
+            stop = self._stops.get(int(run_ids(some.key[i], previous[i])))
+            if stop is None or not holes(np.array([stop]), np.array([start]))[0]:
+                events.append((until, key, self._tone_started(key, start, until)))
+        return events
+
+    def _tone_started(self, key: int, start: int, heard_until: int) -> ToneStarted:
+        return ToneStarted(
+            tone=_TONES[key % N_KEYS],
+            start=self._origin + start,
+            heard_until=self._origin + heard_until,
+            samplerate=self.samplerate,
+            channel=self._first_channel + key // N_KEYS,
+        )
+
+    def _rejection(self, presses: Presses, row: int, refusal: Refusal) -> Rejection:
+        key = int(presses.key[row])
+        return Rejection(
+            tone=_TONES[key % N_KEYS],
+            start=self._origin + int(presses.start[row]),
+            stop=self._origin + int(presses.stop[row]),
+            samplerate=self.samplerate,
+            channel=self._first_channel + key // N_KEYS,
+            limit=refusal.limit,
+            measured=refusal.measured,
+            wanted=refusal.wanted,
+            unit=refusal.unit,
+        )
+
+    def _forget(self) -> None:
+        """Drop notes that nothing to come can need."""
+        horizon = self._tracker.known - 4 * LONGEST_PART - self._join_windows
+        self._tracker.forget(horizon)
+        self._echoes.forget(horizon * self._block_len)
+        if len(self._stops) > 64:
+            self._stops = {run: stop for run, stop in self._stops.items() if run % FAR >= horizon}
+        if len(self._told) > 64:
+            in_use = np.concatenate([self._tracker.open.key, self._waiting.key])
+            if self._pending is not None:
+                in_use = np.concatenate([in_use, self._pending.key])
+            self._told = self._told[(self._told % FAR >= horizon) | np.isin(self._told // FAR, in_use)]
+        if self._lost:
+            oldest = self.n_fed - 10 * LONGEST_PART * self._block_len
+            self._lost = [(begin, end) for begin, end in self._lost if end >= oldest]
+
+
+def _parts(runs: Runs, start_block: Ints, n_blocks: Ints | int | None) -> Parts:
+    """Parts of runs from a block on: as many blocks, or with None all that is left of the run, its stop included."""
+    to_the_end = n_blocks is None
+    return Parts(
+        key=runs.key,
+        run_first=runs.first,
+        start_block=start_block,
+        stop_block=runs.last + WINDOW_BLOCKS if n_blocks is None else start_block + n_blocks,
+        has_start=start_block == runs.first,
+        has_stop=np.full(len(runs), to_the_end),
+    )

@@ -37,7 +37,7 @@ from dtmf_audio.units import amplitude_from_dbm0, power_ratio_from_db
 
 BLOCK_MS = 10.0  # chosen: half a window; an edge is found in the samples, not here
 WINDOW_BLOCKS = 2  # chosen: 20 ms resolves 73 Hz, the closest neighbours
-DOMINANCE_DB = 4.0  # chosen: loses 1 press of 2000 at -2 dB SNR; 4.8 dB loses 6, and 3.5 dB passes a fifth more speech
+DOMINANCE_DB = 3.5  # chosen: loses 1 press of 3000 at -2 dB SNR; 4 dB loses 4, and 3 dB passes a quarter more speech
 LEVEL_MARGIN_DB = 10.0  # the gate's floor and twist are this much wider than the profile's
 BRIDGED_WINDOWS = 1  # windows without the pair that do not end a run
 FEWEST_WINDOWS = 2  # a run of fewer is no candidate; chosen: takes a fifth of the runs in speech

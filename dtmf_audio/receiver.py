@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
-from dtmf_audio.columns import Ints
+from dtmf_audio.columns import Bools, Ints
 from dtmf_audio.detector import (
     BLOCK_MS,
     BRIDGED_WINDOWS,
@@ -37,7 +38,8 @@ from dtmf_audio.goertzel import GoertzelForm
 from dtmf_audio.judgement import Refusal, Verdicts, evidence
 from dtmf_audio.measurement import Candidates, Measurements, Measurer
 from dtmf_audio.presses import EchoFinder, Holes, Parts, Presses, join, presses_of
-from dtmf_audio.profiles import Profile
+from dtmf_audio.profiles import DEFAULT, Profile
+from dtmf_audio.screen import HOPELESS, Glimpses, Screen, odds
 from dtmf_audio.signals import SAMPLE_SCALE, to_steps
 from dtmf_audio.tones import Tone
 
@@ -92,6 +94,8 @@ class Receiver:
         self._first_channel = first_channel
         self._gate = Gate(samplerate, profile, form=form)
         self._block_len = self._gate.block_len
+        self._screen = Screen(samplerate)
+        self._hopeless = HOPELESS + profile.min_evidence - DEFAULT.min_evidence
         self._measurer = Measurer(samplerate, form=form)
         self._join_windows = max(SETTLE_WINDOWS, math.ceil((profile.bridge_ms + JOIN_SLACK_MS) / BLOCK_MS))
         self._ages = np.array([round(ms / BLOCK_MS * self._block_len) for ms in ANNOUNCE_MS])
@@ -228,6 +232,10 @@ class Receiver:
             return None
         ready = self._waiting.take(is_ready)
         self._waiting = self._waiting.take(~is_ready)
+        if not self._explain:
+            ready = ready.take(self._are_worth_it(ready))
+            if not len(ready):
+                return None
         measured = self._measure(ready, self._candidates(ready))
         presses = presses_of(ready, measured, evidence(measured))
         if self._announce and ready.has_stop.any():
@@ -235,6 +243,34 @@ class Receiver:
             self._stops.update(zip(ids.tolist(), measured.stop[ready.has_stop].tolist(), strict=True))
         self._echoes.note(presses.take(presses.evidence >= self._profile.min_evidence))
         return presses
+
+    def _are_worth_it(self, parts: Parts) -> Bools:
+        """Which parts are not hopeless at first look: in their middle, or if long near their ends, where no hole is."""
+        start, stop = parts.start_block * self._block_len, parts.stop_block * self._block_len
+        length = self._screen.length
+        worth_it = odds(self._look(parts.key, (start + stop - length) // 2)) > self._hopeless
+        long = np.flatnonzero(~worth_it & (stop - start >= 2 * length))
+        inset = length // 3
+        for begin in (start + inset, stop - inset - length):
+            if len(long):
+                worth_it[long] = odds(self._look(parts.key[long], begin[long])) > self._hopeless
+                long = long[~worth_it[long]]
+        return worth_it
+
+    def _look(self, key: Ints, begin: Ints) -> Glimpses:
+        """What the screen sees of each key's channel from a sample on."""
+        return self._screen.look(self._pieces(key, begin, self._screen.length), key % N_KEYS)
+
+    def _pieces(self, key: Ints, begin: Ints, length: int) -> npt.NDArray[np.float32]:
+        """A copy of the audio of each key's channel from a sample on, (n, length), zeros where nothing was heard yet."""
+        begin = begin - self._base
+        most = int(begin.max()) + length
+        if most > self._audio.shape[1]:
+            self._audio = np.pad(self._audio, ((0, 0), (0, most - self._audio.shape[1])))
+        if most > self._used:
+            self._audio[:, self._used : most] = 0.0
+        pieces: npt.NDArray[np.float32] = sliding_window_view(self._audio, length, axis=1)[key // N_KEYS, begin]
+        return pieces
 
     def _candidates(self, parts: Parts, *, heard_until: Ints | None = None) -> Candidates:
         """Parts as the measurer wants them, in samples."""
@@ -258,18 +294,12 @@ class Receiver:
 
     def _measure(self, parts: Parts, candidates: Candidates, *, heard_until: Ints | None = None) -> Measurements:
         """Measure candidates on the audio around them, or on what was heard of it until a sample."""
-        length = self._measurer.piece_len
-        begin = candidates.start - self._measurer.samples_before - self._base
-        most = int(begin.max()) + length
-        if most > self._audio.shape[1]:  # what lies beyond the buffer was not heard
-            self._audio = np.pad(self._audio, ((0, 0), (0, most - self._audio.shape[1])))
-        self._audio[:, self._used : most] = 0.0
-        views = np.lib.stride_tricks.sliding_window_view(self._audio, length, axis=1)
-        pieces = views[parts.key // N_KEYS, begin]  # a copy
+        begin = candidates.start - self._measurer.samples_before
+        pieces = self._pieces(parts.key, begin, self._measurer.piece_len)
         pieces *= np.float32(1.0 / SAMPLE_SCALE)
         if heard_until is not None:
-            known = heard_until - candidates.start + self._measurer.samples_before
-            pieces[np.arange(length) >= known[:, np.newaxis]] = 0.0
+            known = heard_until - begin
+            pieces[np.arange(pieces.shape[1]) >= known[:, np.newaxis]] = 0.0
         return self._measurer.measure(pieces, candidates)
 
     def _finished(self, measured: Presses | None) -> list[tuple[int, int, Event]]:
@@ -293,7 +323,7 @@ class Receiver:
         self._pending = None if is_over.all() else pending.take(~is_over)
         return self._verdicts(finished, settled)
 
-    def _may_follow(self, key: Ints, after: Ints, until: Ints) -> npt.NDArray[np.bool_]:
+    def _may_follow(self, key: Ints, after: Ints, until: Ints) -> Bools:
         """Whether something of each key that is not measured yet begins from one window until another."""
         runs = self._tracker.open.take(self._tracker.open.count >= FEWEST_WINDOWS)
         ids = np.sort(
@@ -336,7 +366,7 @@ class Receiver:
         events += zip(heard_until[accepted].tolist(), good.key.tolist(), tones, strict=True)
         return events
 
-    def _were_told(self, presses: Presses) -> npt.NDArray[np.bool_]:
+    def _were_told(self, presses: Presses) -> Bools:
         """Whether a run of each press was told to have started."""
         first = np.searchsorted(self._told, run_ids(presses.key, presses.first_window))
         return np.asarray(np.searchsorted(self._told, run_ids(presses.key, presses.last_window), "right") > first)

@@ -30,9 +30,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "measurement": WORDS | {"columns", "signals", "goertzel"},
     "judgement": WORDS | {"columns", "signals", "measurement"},
     "detector": WORDS | {"columns", "signals", "goertzel"},
+    "screen": WORDS | {"columns", "signals"},
     # 2: time
     "presses": WORDS | {"columns", "signals", "measurement", "judgement", "detector"},
-    "receiver": WORDS | {"columns", "signals", "goertzel", "measurement", "judgement", "detector", "presses"},
+    "receiver": WORDS | {"columns", "signals", "goertzel", "screen", "measurement", "judgement", "detector", "presses"},
     "stream": WORDS | {"signals", "goertzel", "receiver"},
     "decoder": WORDS | {"signals", "goertzel", "stream"},
     # 3: the world
@@ -54,6 +55,7 @@ PURE = {name for name in MAY_IMPORT if name in WORDS} | {
     "measurement",
     "judgement",
     "detector",
+    "screen",
     "presses",
     "receiver",
     "stream",

@@ -61,22 +61,36 @@ Phases = npt.NDArray[np.complex128]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A stretch of the stream that may hold a pair.
+class Candidates:
+    """Stretches of the stream that may hold a pair, arrays of shape (n,).
 
-    ``start`` and ``stop`` are the extent of the windows in which the pair stood out, in samples of the stream.
-    The true edges are looked for around them, but not beyond ``earliest`` and ``latest``, where the same pair
-    may stand out again. A part of a longer press has no edge where it was cut.
+    Attributes
+    ----------
+    low, high : int64
+        Row and column of the key that is strongest.
+    start, stop : int64
+        Extent of the windows in which the pair stood out, in samples of the stream.
+    earliest, latest : int64
+        The true edges are looked for around the extent, but not beyond these, where the same pair may stand out
+        again.
+    has_start, has_stop : bool
+        A part of a longer press has no edge where it was cut.
     """
 
-    low: int
-    high: int
-    start: int
-    stop: int
-    earliest: int
-    latest: int
-    has_start: bool = True
-    has_stop: bool = True
+    low: Ints
+    high: Ints
+    start: Ints
+    stop: Ints
+    earliest: Ints
+    latest: Ints
+    has_start: Bools
+    has_stop: Bools
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def __getitem__(self, rows: slice | Bools) -> Candidates:
+        return Candidates(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,14 +185,14 @@ class Measurer:
         self.piece_len = (self.n_samples - 1) * self.decimation + 1 + 2 * half_filters
         self.samples_after = self._lead * self.decimation + half_filters + self.decimation
 
-    def measure(self, pieces: npt.NDArray[Any], candidates: list[Candidate]) -> Measurements:
+    def measure(self, pieces: npt.NDArray[Any], candidates: Candidates) -> Measurements:
         """Measure candidates.
 
         Parameters
         ----------
         pieces : float32 or float64, shape (n, piece_len)
             The stream from ``samples_before`` samples before each candidate's start.
-        candidates : list of Candidate, length n
+        candidates : Candidates
             None longer than :data:`BODY_MS`.
         """
         parts = [
@@ -190,19 +204,16 @@ class Measurer:
     def _samples(self, ms: float) -> int:
         return round(ms * self.rate / 1000.0)
 
-    def _measure(self, pieces: Samples, candidates: list[Candidate]) -> Measurements:
+    def _measure(self, pieces: Samples, candidates: Candidates) -> Measurements:
         """Measure one batch."""
-        low = np.array([c.low for c in candidates])
-        high = 4 + np.array([c.high for c in candidates])
-        starts = np.array([c.start for c in candidates])
-        stops = np.array([c.stop for c in candidates])
-        has_start = np.array([c.has_start for c in candidates])
-        has_stop = np.array([c.has_stop for c in candidates])
+        low, high = candidates.low, 4 + candidates.high
+        starts, stops = candidates.start, candidates.stop
+        has_start, has_stop = candidates.has_start, candidates.has_stop
         # From here on, time is in samples at the decimated rate, and a piece begins `lead` before its candidate.
         rough_start = np.full(len(candidates), self._lead)
         rough_stop = self._lead + (stops - starts) // self.decimation
-        earliest = self._lead + -((starts - np.array([c.earliest for c in candidates])) // self.decimation)
-        latest = self._lead + (np.array([c.latest for c in candidates]) - starts) // self.decimation
+        earliest = self._lead - (starts - candidates.earliest) // self.decimation
+        latest = self._lead + (candidates.latest - starts) // self.decimation
 
         wide, clean = self._prepare(pieces)
         phasors = self._phasors(clean)  # (8, n, n_blocks)

@@ -34,7 +34,7 @@ from dtmf_audio.errors import InvalidSettingError, InvalidSignalError
 from dtmf_audio.events import DetectedTone, Rejection, ToneStarted
 from dtmf_audio.goertzel import GoertzelForm
 from dtmf_audio.judgement import Refusal, evidence, refusals
-from dtmf_audio.measurement import Candidate, Measurements, Measurer, concatenate
+from dtmf_audio.measurement import Candidates, Measurements, Measurer, concatenate
 from dtmf_audio.profiles import Profile, get_profile
 from dtmf_audio.signals import as_channels, check_samplerate, to_float
 from dtmf_audio.tones import Tone
@@ -246,46 +246,48 @@ class StreamDecoder:
             return []
         self._waiting = [part for part in self._waiting if part.settled_at >= known]
         ready.sort(key=lambda part: (part.start_block, part.run.label))
-        measured = self._measure([self._candidate(part) for part in ready])
+        measured = self._measure(self._candidates(ready))
         proof = evidence(measured)
         finished = []
         for i, part in enumerate(ready):
             finished += self._assemble(part, _row(measured, i), float(proof[i]))
         return finished
 
-    def _candidate(self, part: _Part) -> Candidate:
-        """A part as the measurer wants it, in samples."""
-        run, block_len = part.run, self._block_len
-        earliest, latest = 0, self._n_fed
-        if part.has_start and run.previous_last is not None:
-            earliest = (run.previous_last + run.first + WINDOW_BLOCKS) * block_len // 2
-        if part.has_stop:
-            following = self._tracker.next_first(run.label, run.last)
-            if following is not None and following <= run.last + SETTLE:
-                latest = (run.last + following + WINDOW_BLOCKS) * block_len // 2
-        return Candidate(
-            low=run.label // 4,
-            high=run.label % 4,
-            start=part.start_block * block_len,
-            stop=part.stop_block * block_len,
+    def _candidates(self, parts: list[_Part]) -> Candidates:
+        """Parts as the measurer wants them, in samples."""
+        block_len = self._block_len
+        earliest, latest = np.zeros(len(parts), np.int64), np.full(len(parts), self._n_fed)
+        for i, part in enumerate(parts):
+            run = part.run
+            if part.has_start and run.previous_last is not None:
+                earliest[i] = (run.previous_last + run.first + WINDOW_BLOCKS) * block_len // 2
+            if part.has_stop:
+                following = self._tracker.next_first(run.label, run.last)
+                if following is not None and following <= run.last + SETTLE:
+                    latest[i] = (run.last + following + WINDOW_BLOCKS) * block_len // 2
+        labels = np.array([part.run.label for part in parts])
+        return Candidates(
+            low=labels // 4,
+            high=labels % 4,
+            start=np.array([part.start_block for part in parts]) * block_len,
+            stop=np.array([part.stop_block for part in parts]) * block_len,
             earliest=earliest,
             latest=latest,
-            has_start=part.has_start,
-            has_stop=part.has_stop,
+            has_start=np.array([part.has_start for part in parts]),
+            has_stop=np.array([part.has_stop for part in parts]),
         )
 
-    def _measure(self, candidates: list[Candidate], *, heard_until: int | None = None) -> Measurements:
+    def _measure(self, candidates: Candidates, *, heard_until: int | None = None) -> Measurements:
         """Measure candidates on the audio around them, or on what was heard of it until a sample."""
         length, before = self._measurer.piece_len, self._measurer.samples_before
         pieces = np.zeros((len(candidates), length), np.float32)
         buffer_start = self._n_fed - len(self._buffer)
-        for i, candidate in enumerate(candidates):
-            start = candidate.start - before - buffer_start
-            stop = start + length
+        for i, first in enumerate((candidates.start - before - buffer_start).tolist()):
+            last = first + length
             if heard_until is not None:
-                stop = min(stop, heard_until - buffer_start)
-            audio = self._buffer[max(start, 0) : max(stop, 0)]
-            pieces[i, max(-start, 0) : max(-start, 0) + len(audio)] = audio
+                last = min(last, heard_until - buffer_start)
+            audio = self._buffer[max(first, 0) : max(last, 0)]
+            pieces[i, max(-first, 0) : max(-first, 0) + len(audio)] = audio
         return self._measurer.measure(pieces, candidates)
 
     def _assemble(self, part: _Part, measured: Measurements, proof: float) -> list[_Press]:
@@ -398,7 +400,7 @@ class StreamDecoder:
         if not due:
             return []
         heard_until = (window + WINDOW_BLOCKS) * self._block_len
-        measured = self._measure([self._opening(run, window) for run in due], heard_until=heard_until)
+        measured = self._measure(self._candidates([_opening(run, window) for run in due]), heard_until=heard_until)
         least = self.profile.min_evidence + ANNOUNCE_EVIDENCE
         told = []
         for i, (run, refusal) in enumerate(zip(due, refusals(measured, self.profile, min_evidence=least), strict=True)):
@@ -415,11 +417,6 @@ class StreamDecoder:
         """Whether it is known at this window where the run of the same pair before this one stopped."""
         previous = run.previous_last
         return previous is None or run.first - previous > self._join_windows or previous + SETTLE < window
-
-    def _opening(self, run: Run, window: int) -> Candidate:
-        """What was heard of a run by the end of a window, as a candidate that has not stopped."""
-        part = _Part(run, max(run.first, window + WINDOW_BLOCKS - LONGEST_PART), window + WINDOW_BLOCKS, has_stop=False)
-        return self._candidate(part)
 
     def _tone_started(self, tone: Tone, start: int, heard_until: int) -> ToneStarted:
         return ToneStarted(
@@ -495,6 +492,12 @@ class _Press:
     best: Measurements
     proof: float
     runs: set[int] = field(default_factory=set)  # first windows
+
+
+def _opening(run: Run, window: int) -> _Part:
+    """What was heard of a run by the end of a window, as a part that has not stopped."""
+    stop_block = window + WINDOW_BLOCKS
+    return _Part(run, max(run.first, stop_block - LONGEST_PART), stop_block, has_stop=False)
 
 
 def _speaks_better(part: Measurements, proof: float, press: _Press) -> bool:

@@ -33,7 +33,7 @@ from dtmf_audio.detector import BLOCK_MS, FEWEST_WINDOWS, NO_PAIR, WINDOW_BLOCKS
 from dtmf_audio.errors import InvalidSettingError, InvalidSignalError
 from dtmf_audio.events import DetectedTone, Rejection, ToneStarted
 from dtmf_audio.goertzel import GoertzelForm
-from dtmf_audio.judgement import Refusal, evidence, refusals
+from dtmf_audio.judgement import Refusal, evidence, promising, refusals
 from dtmf_audio.measurement import Candidates, Measurements, Measurer, concatenate
 from dtmf_audio.profiles import Profile, get_profile
 from dtmf_audio.signals import as_channels, check_samplerate, to_float
@@ -277,7 +277,9 @@ class StreamDecoder:
             has_stop=np.array([part.has_stop for part in parts]),
         )
 
-    def _measure(self, candidates: Candidates, *, heard_until: int | None = None) -> Measurements:
+    def _measure(
+        self, candidates: Candidates, *, heard_until: int | None = None, min_evidence: float | None = None
+    ) -> Measurements:
         """Measure candidates on the audio around them, or on what was heard of it until a sample."""
         length, before = self._measurer.piece_len, self._measurer.samples_before
         pieces = np.zeros((len(candidates), length), np.float32)
@@ -288,7 +290,9 @@ class StreamDecoder:
                 last = min(last, heard_until - buffer_start)
             audio = self._buffer[max(first, 0) : max(last, 0)]
             pieces[i, max(-first, 0) : max(-first, 0) + len(audio)] = audio
-        return self._measurer.measure(pieces, candidates)
+        return self._measurer.measure(
+            pieces, candidates, promising=lambda rough: promising(rough, self.profile, min_evidence=min_evidence)
+        )
 
     def _assemble(self, part: _Part, measured: Measurements, proof: float) -> list[_Press]:
         """Join a part to the press before it or begin a new one; return the press that this ended."""
@@ -400,8 +404,10 @@ class StreamDecoder:
         if not due:
             return []
         heard_until = (window + WINDOW_BLOCKS) * self._block_len
-        measured = self._measure(self._candidates([_opening(run, window) for run in due]), heard_until=heard_until)
         least = self.profile.min_evidence + ANNOUNCE_EVIDENCE
+        measured = self._measure(
+            self._candidates([_opening(run, window) for run in due]), heard_until=heard_until, min_evidence=least
+        )
         told = []
         for i, (run, refusal) in enumerate(zip(due, refusals(measured, self.profile, min_evidence=least), strict=True)):
             start = int(measured.start[i])

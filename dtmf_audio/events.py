@@ -54,7 +54,7 @@ class DetectedTone:
     ----------
     tone : Tone
     start, stop : int
-        Sample indices, half-open, where the tone's envelope passes half of its height.
+        Sample indices, half-open: where its ramps begin and end, as in a rendering, if they can be told from noise.
     samplerate : int
         Hz.
     channel : int

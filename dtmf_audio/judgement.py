@@ -40,7 +40,8 @@ def _largest_offset(m: Measurements) -> Samples:
 # the weights of the halves agree in sign and size, but for the length, which tells little; and the sum does as well
 # as boosted trees on the same values. Values are clipped where more of the same tells no more. Tried and left out,
 # since they told nothing beyond these: sidebands near the tones, curvature of the phase, wobble, twist.
-_BASE = -8.5  # chosen: 0.6 stricter than even odds, so that none of those candidates passes
+_BASE = -8.3  # chosen: 0.8 stricter than even odds, so that none of those candidates passes
+SLACK = 3.0  # evidence that a rough measurement may lack
 TERMS: tuple[tuple[str, float, _Term], ...] = (
     ("margin over other lines, dB", 0.52, lambda m: np.clip(m.margin_db, -5.0, 20.0)),
     ("margin over lines below 500 Hz, dB", 0.40, lambda m: np.clip(m.hum_margin_db, -10.0, 10.0)),
@@ -59,6 +60,12 @@ def evidence(measurements: Measurements) -> Samples:
     for _, weight, term in TERMS:
         total += weight * term(measurements)
     return total
+
+
+def promising(measurements: Measurements, profile: Profile, *, min_evidence: float | None = None) -> Bools:
+    """Whether a rough measurement leaves a chance that the finished one has the evidence, shape (n,)."""
+    least = profile.min_evidence if min_evidence is None else min_evidence
+    return np.asarray(evidence(measurements) >= least - SLACK)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,23 +4,30 @@ A candidate comes with the key that is strongest in it and a rough start and sto
 
 1. *Prepare.* The stretch is decimated to a rate of 8 to 16 kHz and freed of everything below 560 Hz, so that
    dial tone, hum and DC do not matter. The filter's delay is taken out.
-2. *Frequencies.* Goertzel phasors of 2.5 ms blocks turn by the offset from nominal; the offset is the one that
-   makes them add up best over the press. What leaks over from the other tone is taken out first, or a tone 19 dB
-   weaker would be found where the sidelobes of the stronger are.
-3. *Levels.* Both tones are fitted together by least squares, so that neither leaks into the other.
-4. *Edges.* With the fitted pair ``s``, ``sum(2 x s - s**2)`` is the log-likelihood ratio, but for a factor, of
+2. *Frequencies and levels.* Goertzel phasors of 2.5 ms blocks turn by the offset from nominal; the offset is the
+   one that makes them add up best over the press. What leaks over from the other tone, and from the negative
+   frequencies, has a closed form and is taken out, or a tone 19 dB weaker would be found where the sidelobes of
+   the stronger are. Steps of Newton's method then fit both tones together by least squares.
+3. *Edges.* With the fitted pair ``s``, ``sum(2 x s - s**2)`` is the log-likelihood ratio, but for a factor, of
    "the pair is on" against "there is only white noise". Its running sum is lowest where the tone starts and
-   highest where it stops: an estimate to the sample, not to the block. The ramps are then fitted the same way.
-5. *Purity.* What the fit leaves over is noise, speech or music; its spectrum tells which.
+   highest where it stops: first to the block, which costs little over a wide range, then to the sample around
+   it, with what the high-pass does to an edge taken into account, and at last with the ramps.
+4. *Purity.* What the fit leaves over is noise, speech or music; its spectrum tells which.
 
-Frequencies, levels and edges depend on each other, so steps 2 to 4 are repeated. All steps work on many
-candidates at a time: arrays are ``(n, ...)`` over candidates, in float64, at the decimated rate.
+Edges and pair depend on each other, so both are found twice. In between, the purity of the rough fit tells the
+caller, who may drop at once what has no promise: most candidates of speech end there.
+
+All steps work on many candidates at a time, at the decimated rate: arrays are ``(n, ...)`` over candidates and
+``(2, n, ...)`` over the low and the high tone of each. Long arrays are single precision, 140 dB of it; what is
+solved for, ``(2, n)``, is double.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -46,17 +53,22 @@ EARLY_MS, LATE_MS = 30.0, 40.0  # how far outside and inside the rough edges tru
 SKEW_MS = 12.0  # tones whose edges differ by more are not on together: take the later start, the earlier stop
 RAMPS_MS = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0)
 RAMP_SEARCH_MS = 1.0
+SHARPEN_MS = 5.0  # how far from the best block boundary the best sample is looked for: two blocks
 RAMP_GAIN = 6.0  # log-likelihood that a ramp must win over a hard edge
+QUIETEST = 0.001  # noise is not taken to be weaker, of the pair's power
 
 NOISE_BAND_HZ = (500.0, 3600.0)
 SUBBAND_HZ = 200.0
 HUM_BAND_HZ = (100.0, 500.0)
 NOISE_REFERENCE_HZ = 4000.0
 OUTSIDE_MS = (4.0, 24.0)  # past the ends of the press
+SPECTRUM_MS = 128.0  # of a longer press, the middle
 MAIN_LOBE_BINS = 2.0  # half width of a Hann window's main lobe
 TINY = 1e-20
 
 Phases = npt.NDArray[np.complex128]
+Track = npt.NDArray[np.complex64]
+Floats = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +149,9 @@ class Measurements(Columns):
         return np.asarray(10.0 * np.log10(powers))
 
 
+Promise = Callable[[Measurements], Bools]
+
+
 class Measurer:
     """Measures candidates of one sample rate; everything that depends on the rate alone is computed once."""
 
@@ -147,30 +162,43 @@ class Measurer:
         self.rate = samplerate / self.decimation
         self._block_len = self._samples(GOERTZEL_MS)
         self._lead = self._samples(LEAD_MS)
-        n_blocks = math.ceil((2 * self._lead + self._samples(BODY_MS)) / self._block_len)
-        self.n_samples = n_blocks * self._block_len
-        self._bank = GoertzelBank(LOW_HZ + HIGH_HZ, self.rate, self._block_len, form=form)
-        self._nominal_hz = np.array(LOW_HZ + HIGH_HZ)
-        self._block_times = np.arange(n_blocks) * self._block_len / self.rate  # s
-        self._origin_turn = np.exp(-2j * np.pi * np.outer(self._nominal_hz, self._block_times))
+        self._n_blocks = math.ceil((2 * self._lead + self._samples(BODY_MS)) / self._block_len)
+        self.n_samples = self._n_blocks * self._block_len
+        self._bank = GoertzelBank(LOW_HZ + HIGH_HZ, self.rate, self._block_len, form=form, dtype=np.float32)
+        self._omega = 2 * np.pi * np.array(LOW_HZ + HIGH_HZ) / self.rate
+        self._origin_turn = _exp(-np.outer(self._omega * self._block_len, np.arange(self._n_blocks)))
         reach_hz = SEARCH_PCT / 100.0 * max(HIGH_HZ) + SEARCH_STEP_HZ
-        self._offsets_hz = np.arange(-reach_hz, reach_hz + SEARCH_STEP_HZ, SEARCH_STEP_HZ)
-        self._offset_turn = np.exp(-2j * np.pi * np.outer(self._block_times, self._offsets_hz))
+        self._block_rad = 2 * np.pi * self._block_len / self.rate  # turn of one block for each Hz
+        offsets_hz = np.arange(-reach_hz, reach_hz + SEARCH_STEP_HZ, SEARCH_STEP_HZ)
+        self._offsets = 2 * np.pi * offsets_hz / self.rate  # rad for each sample
+        self._offset_turn = _exp(-np.outer(np.arange(self._n_blocks), self._offsets * self._block_len))
+        self._out_of_reach = np.abs(self._offsets) > SEARCH_PCT / 100.0 * self._omega[:, np.newaxis]  # (8, n_offsets)
         self._decimator = _decimator(self.decimation)
         self._high_pass = _high_pass(self.rate)
         self._high_pass_matrix = _convolution_matrix(self._high_pass, self._block_len * 4)
-        self._template_feet, self._template_gains = _ramp_templates(self.rate)
-        n_fft = 1 << math.ceil(math.log2(1.5 * self._samples(BODY_MS + LEAD_MS)))
-        self._bins_hz = np.fft.rfftfreq(n_fft, 1.0 / self.rate)
-        self._n_fft = n_fft
+        half = (len(self._high_pass) - 1) // 2
+        # One side of the high-pass's response at each tone: what the filter takes from a sample next to an edge.
+        self._one_side = np.exp(1j * np.outer(self._omega, np.arange(1, half + 1))) @ self._high_pass[half + 1 :]
+        self._template_feet, self._template_gains, self._template_energies = _ramp_templates(self.rate)
+        self._n_fft = 32 * math.ceil(self._samples(SPECTRUM_MS) / 32)
+        self._bins_hz = np.fft.rfftfreq(self._n_fft, 1.0 / self.rate).astype(np.float32)
+        top_hz = min(NOISE_BAND_HZ[1], 0.45 * self.rate)
+        n_subbands = int((top_hz - NOISE_BAND_HZ[0]) // SUBBAND_HZ)
+        self._subbands = np.searchsorted(
+            self._bins_hz, NOISE_BAND_HZ[0] + SUBBAND_HZ * np.arange(n_subbands + 1)
+        )  # first bins, and the end
+        self._hum = slice(*np.searchsorted(self._bins_hz, HUM_BAND_HZ).tolist())
+        self._band = slice(int(self._subbands[0]), int(np.searchsorted(self._bins_hz, top_hz, side="right")))
 
         # How much of the stream a candidate needs, before its start and after its (latest) stop.
-        half_filters = (len(self._high_pass) - 1) // 2 * self.decimation + (len(self._decimator) - 1) // 2
+        half_filters = half * self.decimation + (len(self._decimator) - 1) // 2
         self.samples_before = self._lead * self.decimation + half_filters
         self.piece_len = (self.n_samples - 1) * self.decimation + 1 + 2 * half_filters
         self.samples_after = self._lead * self.decimation + half_filters + self.decimation
 
-    def measure(self, pieces: npt.NDArray[Any], candidates: Candidates) -> Measurements:
+    def measure(
+        self, pieces: npt.NDArray[Any], candidates: Candidates, *, promising: Promise | None = None
+    ) -> Measurements:
         """Measure candidates.
 
         Parameters
@@ -179,9 +207,14 @@ class Measurer:
             The stream from ``samples_before`` samples before each candidate's start.
         candidates : Candidates
             None longer than :data:`BODY_MS`.
+        promising : callable, Measurements to bool of shape (n,)
+            Whether it is worth while to go on, from the rough fit alone: edges are to the block, and what is not
+            measured yet is as favourable as can be. Without it, all are measured to the end.
         """
         parts = [
-            self._measure(pieces[i : i + self.BATCH].astype(np.float64), candidates.take(slice(i, i + self.BATCH)))
+            self._measure(
+                pieces[i : i + self.BATCH].astype(np.float32), candidates.take(slice(i, i + self.BATCH)), promising
+            )
             for i in range(0, len(candidates), self.BATCH)
         ]
         return Measurements.concatenate(parts)
@@ -189,301 +222,431 @@ class Measurer:
     def _samples(self, ms: float) -> int:
         return round(ms * self.rate / 1000.0)
 
-    def _measure(self, pieces: Samples, candidates: Candidates) -> Measurements:
+    def _measure(self, pieces: Floats, candidates: Candidates, promising: Promise | None) -> Measurements:
         """Measure one batch."""
-        low, high = candidates.low, 4 + candidates.high
-        starts, stops = candidates.start, candidates.stop
-        has_start, has_stop = candidates.has_start, candidates.has_stop
-        # From here on, time is in samples at the decimated rate, and a piece begins `lead` before its candidate.
-        rough_start = np.full(len(candidates), self._lead)
-        rough_stop = self._lead + (stops - starts) // self.decimation
-        earliest = self._lead - (starts - candidates.earliest) // self.decimation
-        latest = self._lead + (candidates.latest - starts) // self.decimation
-
         wide, clean = self._prepare(pieces)
-        phasors = self._phasors(clean)  # (8, n, n_blocks)
-        rows = np.arange(len(candidates))
-        low_phasors, high_phasors = phasors[low, rows], phasors[high, rows]
-
+        work = self._work(wide, clean, candidates)
         inset = self._samples(6.0)
-        start = np.where(has_start, rough_start + inset, rough_start)
-        stop = np.where(has_stop, rough_stop - inset, rough_stop)
-        low_nominal, high_nominal = self._nominal_hz[low], self._nominal_hz[high]
-        body = self._body_blocks(start, stop)
-        pair = self._rough_pair(low_phasors, high_phasors, body, low_nominal, high_nominal)
-        for _ in range(2):
-            middle = (start + stop) // 2
-            found = self._find_start(clean, pair, rough_start, np.maximum(earliest, 0), middle)
-            start = np.where(has_start, found, rough_start)
-            found = self._find_stop(clean, pair, rough_stop, middle, latest)
-            stop = np.maximum(np.where(has_stop, found, rough_stop), start + self._samples(SHORTEST_MS))
-            body = self._body_blocks(start, stop)
-            pair = self._fit(low_phasors, high_phasors, body, pair, low_nominal, high_nominal)
-        purity = self._purity(wide, pair, start, stop)
-        low_shape = self._shape(
-            low_phasors - self._response(pair.high, low_nominal), pair.low, low_nominal, start, stop
+        start = np.where(work.has_start, work.start + inset, work.start)
+        stop = np.where(work.has_stop, work.stop - inset, work.stop)
+        body = self._body(start, stop)
+        pair = self._rough_pair(work, body)
+        start, stop, _ = self._edges(work, pair, (start + stop) // 2)
+        pair = self._fit(work, pair, self._body(start, stop))
+        purity = self._purity(work, pair, start, stop)
+        rough = self._measurements(work, candidates, pair, purity, start, stop)
+        if promising is None:
+            return self._finish(work, candidates, pair, start, stop)
+        keep = promising(rough)
+        if not keep.any():
+            return rough
+        finished = self._finish(
+            work[keep],
+            candidates.take(keep),
+            _Pair(pair.omega[:, keep], pair.amplitude[:, keep]),
+            start[keep],
+            stop[keep],
         )
-        high_shape = self._shape(
-            high_phasors - self._response(pair.low, high_nominal), pair.high, high_nominal, start, stop
+        for field in fields(rough):
+            getattr(rough, field.name)[keep] = getattr(finished, field.name)
+        return rough
+
+    def _finish(self, work: _Work, candidates: Candidates, pair: _Pair, start: Ints, stop: Ints) -> Measurements:
+        """Measure again from the rough fit, now to the sample."""
+        start, stop, together = self._edges(work, pair, (start + stop) // 2)
+        edges = self._around_edges(work, pair, start, stop)
+        start, stop = self._sharpen(work, edges, start, stop, together)
+        pair = self._fit(work, pair, self._body(start, stop))
+        purity = self._purity(work, pair, start, stop)
+        swell_db, outside_db = self._shape(work, pair, start, stop)
+        start, stop = self._ramp_feet(
+            work, edges, start, stop, np.abs(pair.amplitude).sum(axis=0) ** 2 / 2.0, purity.noise
         )
-        start = np.where(has_start, self._ramp_foot(clean, pair, start, purity.noise, falling=False), start)
-        stop = np.where(has_stop, self._ramp_foot(clean, pair, stop, purity.noise, falling=True), stop)
+        measured = self._measurements(work, candidates, pair, purity, start, stop)
+        return replace(measured, swell_db=swell_db, outside_db=outside_db)
+
+    def _measurements(
+        self, work: _Work, candidates: Candidates, pair: _Pair, purity: _Purity, start: Ints, stop: Ints
+    ) -> Measurements:
+        """In the units of the outside; the shape of the press is not known yet, and taken to be perfect."""
+        dbm0 = 20.0 * np.log10(np.maximum(np.abs(pair.amplitude), TINY)) + FULL_SCALE_SINE_DBM0
+        offset_pct = 100.0 * (pair.omega / work.omega - 1.0)
         return Measurements(
-            start=starts + (start - self._lead) * self.decimation,
-            stop=starts + (stop - self._lead) * self.decimation,
-            on_ms=1000.0 * (stop - start) / self.rate,
-            low_dbm0=20.0 * np.log10(np.maximum(np.abs(pair.low.amplitude), TINY)) + FULL_SCALE_SINE_DBM0,
-            high_dbm0=20.0 * np.log10(np.maximum(np.abs(pair.high.amplitude), TINY)) + FULL_SCALE_SINE_DBM0,
-            low_offset_pct=100.0 * (pair.low.freq_hz / low_nominal - 1.0),
-            high_offset_pct=100.0 * (pair.high.freq_hz / high_nominal - 1.0),
+            start=candidates.start + (start - self._lead) * self.decimation,
+            stop=candidates.start + (stop - self._lead) * self.decimation,
+            on_ms=np.asarray(1000.0 * (stop - start) / self.rate, np.float64),
+            low_dbm0=dbm0[0],
+            high_dbm0=dbm0[1],
+            low_offset_pct=offset_pct[0],
+            high_offset_pct=offset_pct[1],
             snr_db=purity.snr_db,
             margin_db=purity.margin_db,
             hum_margin_db=purity.hum_margin_db,
             flatness_db=purity.flatness_db,
-            swell_db=np.maximum(low_shape.swell_db, high_shape.swell_db),
-            outside_db=np.minimum(low_shape.outside_db, high_shape.outside_db),
+            swell_db=np.zeros(len(start)),
+            outside_db=np.full(len(start), np.inf),
         )
 
-    def _prepare(self, pieces: Samples) -> tuple[Samples, Samples]:
+    def _work(self, wide: Floats, clean: Floats, candidates: Candidates) -> _Work:
+        """Bring candidates to the decimated rate; a piece begins ``lead`` before its candidate."""
+        tones = np.stack([candidates.low, 4 + candidates.high])
+        rows = np.arange(len(candidates))
+        phasors = self._bank.phasors(clean.reshape(-1, self._block_len)).reshape(8, len(clean), -1)
+        start = np.full(len(candidates), self._lead)
+        earliest = self._lead - (candidates.start - candidates.earliest) // self.decimation
+        latest = self._lead + (candidates.latest - candidates.start) // self.decimation
+        return _Work(
+            wide=wide,
+            clean=clean,
+            tracks=(phasors[tones, rows] * self._origin_turn[tones]).astype(np.complex64),
+            omega=self._omega[tones],
+            tones=tones,
+            start=start,
+            stop=start + (candidates.stop - candidates.start) // self.decimation,
+            earliest=np.maximum(earliest, 0),
+            latest=np.minimum(latest, self.n_samples),
+            has_start=candidates.has_start,
+            has_stop=candidates.has_stop,
+        )
+
+    def _prepare(self, pieces: Floats) -> tuple[Floats, Floats]:
         """Decimate; return the stretch as it is, and freed of everything below the tones, (n, n_samples)."""
         if self.decimation > 1:
             k, taps = self.decimation, self._decimator
             n_out = (pieces.shape[1] - len(taps)) // k + 1
             n_phases = len(taps) // k + 1
-            padded = np.zeros((len(pieces), (n_out + n_phases) * k))
+            padded = np.zeros((len(pieces), (n_out + n_phases) * k), np.float32)
             padded[:, : pieces.shape[1]] = pieces[:, : padded.shape[1]]
             steps = padded.reshape(len(pieces), -1, k)
-            by_phase = np.pad(taps, (0, n_phases * k - len(taps))).reshape(n_phases, k)
-            decimated = np.zeros((len(pieces), n_out))
+            by_phase = np.pad(taps, (0, n_phases * k - len(taps))).reshape(n_phases, k).astype(np.float32)
+            products = steps @ by_phase.T  # (n, n_steps, n_phases)
+            decimated = np.zeros((len(pieces), n_out), np.float32)
             for phase in range(n_phases):
-                decimated += steps[:, phase : phase + n_out] @ by_phase[phase]
+                decimated += products[:, phase : phase + n_out, phase]
         else:
             decimated = pieces
         half = (len(self._high_pass) - 1) // 2
         hop = self._high_pass_matrix.shape[1]
         n_hops = -(-self.n_samples // hop)
-        padded = np.zeros((len(pieces), (n_hops - 1) * hop + self._high_pass_matrix.shape[0]))
+        padded = np.zeros((len(pieces), (n_hops - 1) * hop + self._high_pass_matrix.shape[0]), np.float32)
         width = min(padded.shape[1], decimated.shape[1])
         padded[:, :width] = decimated[:, :width]
         windows = np.lib.stride_tricks.sliding_window_view(padded, self._high_pass_matrix.shape[0], axis=1)[:, ::hop]
-        clean = (windows @ self._high_pass_matrix).reshape(len(pieces), -1)[:, : self.n_samples]
-        return decimated[:, half : half + self.n_samples], clean
+        clean = (windows.reshape(-1, windows.shape[2]) @ self._high_pass_matrix).reshape(len(pieces), -1)
+        return decimated[:, half : half + self.n_samples], np.ascontiguousarray(clean[:, : self.n_samples])
 
-    def _phasors(self, clean: Samples) -> npt.NDArray[np.complex128]:
-        """Goertzel phasors referred to the start of the piece, (8, n, n_blocks)."""
-        phasors = self._bank.phasors(clean.reshape(-1, self._block_len))
-        return np.asarray(phasors.reshape(8, len(clean), -1) * self._origin_turn[:, np.newaxis], np.complex128)
+    def _body(self, start: Ints, stop: Ints) -> _Body:
+        """Goertzel blocks that lie within, at least one."""
+        first, last = -(-start // self._block_len), stop // self._block_len
+        empty = last <= first
+        middle = (start + stop) // 2 // self._block_len
+        return _Body(np.where(empty, middle, first), np.where(empty, middle + 1, last))
 
-    def _body_blocks(self, start: Ints, stop: Ints) -> Samples:
-        """Weight 1 for the Goertzel blocks that lie in the body, (n, n_blocks)."""
-        at = np.arange(len(self._block_times)) * self._block_len
-        inside = (at >= start[:, np.newaxis]) & (at + self._block_len <= stop[:, np.newaxis])
-        inside[np.arange(len(inside)), (start + stop) // 2 // self._block_len] = True  # never empty
-        return inside.astype(np.float64)
-
-    def _rough_pair(
-        self, low_phasors: Phases, high_phasors: Phases, body: Samples, low_nominal: Samples, high_nominal: Samples
-    ) -> _Pair:
+    def _rough_pair(self, work: _Work, body: _Body) -> _Pair:
         """Estimate both tones on their own, then the weaker one with the leakage of the stronger taken out."""
-        low = self._tone(low_phasors, body, low_nominal, self._grid_offset(low_phasors, body, low_nominal))
-        high = self._tone(high_phasors, body, high_nominal, self._grid_offset(high_phasors, body, high_nominal))
-        is_low = np.abs(low.amplitude) < np.abs(high.amplitude)  # whether the low tone is the weaker one
-        nominal = np.where(is_low, low_nominal, high_nominal)
-        phasors = np.where(is_low[:, np.newaxis], low_phasors, high_phasors)
-        phasors = phasors - self._response(_choose(is_low, high, low), nominal)
-        weaker = self._tone(phasors, body, nominal, self._grid_offset(phasors, body, nominal))
-        return _Pair(_choose(is_low, weaker, low), _choose(is_low, high, weaker))
+        inside = body.mask(self._n_blocks)
+        rows = np.arange(len(inside))
+        pair = self._on_grid(work.tracks * inside, work.omega, work.tones, body)
+        weaker = (np.abs(pair.amplitude[0]) >= np.abs(pair.amplitude[1])).astype(np.int64)  # which tone, (n,)
+        strong_omega, strong = pair.omega[1 - weaker, rows], pair.amplitude[1 - weaker, rows]
+        omega = work.omega[weaker, rows]
+        leak = np.zeros((len(rows), self._n_blocks), np.complex64)
+        for amplitude, freq in ((strong, strong_omega), (np.conj(strong), -strong_omega)):
+            gain = (0.5 * amplitude * _geometric_sum(freq - omega, self._block_len)).astype(np.complex64)
+            leak += gain[:, np.newaxis] * _turns((freq - omega) * self._block_len, self._n_blocks)
+        alone = (work.tracks[weaker, rows] - leak) * inside
+        better = self._on_grid(alone[np.newaxis], omega[np.newaxis], work.tones[weaker, rows][np.newaxis], body)
+        pair.omega[weaker, rows], pair.amplitude[weaker, rows] = better.omega[0], better.amplitude[0]
+        return pair
 
-    def _fit(
-        self,
-        low_phasors: Phases,
-        high_phasors: Phases,
-        body: Samples,
-        pair: _Pair,
-        low_nominal: Samples,
-        high_nominal: Samples,
-    ) -> _Pair:
-        """Fit both tones together by least squares over the blocks of the body, from a pair that is nearly right."""
-        low, high = pair.low, pair.high
-        for _ in range(2):
-            alone = low_phasors - self._response(high, low_nominal)
-            low = self._tone(alone, body, low_nominal, self._newton_offset(alone, body, low.freq_hz - low_nominal))
-            alone = high_phasors - self._response(low, high_nominal)
-            high = self._tone(alone, body, high_nominal, self._newton_offset(alone, body, high.freq_hz - high_nominal))
-        return _Pair(low, high)
-
-    def _grid_offset(self, phasors: Phases, body: Samples, nominal_hz: Samples) -> Samples:
-        """Offset in Hz, to a fraction of the grid, at which the phasors of the body add up best, (n,)."""
-        power = np.abs((phasors * body) @ self._offset_turn) ** 2  # (n, n_offsets)
-        power[np.abs(self._offsets_hz) > SEARCH_PCT / 100.0 * nominal_hz[:, np.newaxis]] = 0.0
-        best = np.clip(power.argmax(axis=1), 1, len(self._offsets_hz) - 2)
-        rows = np.arange(len(best))
-        before, at, after = power[rows, best - 1], power[rows, best], power[rows, best + 1]
-        curvature = np.minimum(before - 2.0 * at + after, -TINY)
-        return np.asarray(
-            self._offsets_hz[best] + np.clip((before - after) / (2.0 * curvature), -1, 1) * SEARCH_STEP_HZ
+    def _on_grid(self, tracks: Track, omega: Samples, tones: Ints, body: _Body) -> _Pair:
+        """Tones at which the phasors add up best, to a fraction of the grid, each on its own, (tones, n)."""
+        sums = (tracks.reshape(-1, self._n_blocks) @ self._offset_turn).reshape(*tones.shape, -1)
+        power = sums.real**2 + sums.imag**2
+        power[self._out_of_reach[tones]] = 0.0
+        best = np.clip(power.argmax(axis=-1), 1, len(self._offsets) - 2)[..., np.newaxis]
+        before, at, after = (
+            np.take_along_axis(power, best + i, axis=-1)[..., 0].astype(np.float64) for i in (-1, 0, 1)
         )
+        curvature = np.minimum(before - 2.0 * at + after, -TINY)
+        step = self._offsets[1] - self._offsets[0]
+        offset = self._offsets[best[..., 0]] + np.clip((before - after) / (2.0 * curvature), -1, 1) * step
+        total = (tracks * _turns(-offset * self._block_len, self._n_blocks)).sum(axis=-1)
+        return _Pair(omega + offset, 2.0 * total / (body.count * _geometric_sum(offset, self._block_len)))
 
-    def _newton_offset(self, phasors: Phases, body: Samples, offset_hz: Samples) -> Samples:
-        """Improve an offset by a step of Newton's method on the power of the sum, (n,)."""
-        n_within = body.sum(axis=1)
-        middle = (body * self._block_times).sum(axis=1) / n_within
-        centred = body * (self._block_times - middle[:, np.newaxis])  # s
-        spread = (centred**2).sum(axis=1)
-        turned = phasors * self._block_turns(-offset_hz)
-        total, moment = (turned * body).sum(axis=1), (turned * centred).sum(axis=1)
-        slope = np.imag(np.conj(total) * moment) / np.maximum(np.abs(total) ** 2, TINY)
-        step_hz = slope * n_within / np.maximum(spread, TINY) / (2 * np.pi)
-        return np.asarray(offset_hz + np.clip(step_hz, -SEARCH_STEP_HZ, SEARCH_STEP_HZ))
+    def _leaks(self, nominal: Samples, omega: Samples, body: _Body) -> tuple[list[Phases], list[Phases]]:
+        """What tones of amplitude 1 and angular frequencies ``omega`` leak into each other's sum over a body.
 
-    def _tone(self, phasors: Phases, body: Samples, nominal_hz: Samples, offset_hz: Samples) -> _Tone:
-        """Tone of this offset that fits the phasors of the body best."""
-        total = (phasors * self._block_turns(-offset_hz) * body).sum(axis=1)
-        one_block = _geometric_sum(2 * np.pi * offset_hz / self.rate, self._block_len)
-        return _Tone(nominal_hz + offset_hz, 2.0 * total / (body.sum(axis=1) * one_block))
+        For each tone, three sources: the other tone, its negative frequency, the tone's own; their share in the sum
+        of the turned phasors, and in the moment about the middle block. Tones are the first axis.
+        """
+        sums, moments = [], []
+        middle = (body.first + body.last - 1) / 2.0
+        for source in (omega[::-1], -omega[::-1], -omega):
+            turn = (source - omega) * self._block_len
+            gain = 0.5 * _geometric_sum(source - nominal, self._block_len) * np.exp(1j * turn * middle)
+            total, slope = _dirichlet(turn, body.count)
+            sums.append(gain * total)
+            moments.append(-1j * gain * slope)
+        return sums, moments
 
-    def _response(self, tone: _Tone, nominal_hz: Samples) -> Phases:
-        """Phasors at ``nominal_hz`` of a tone that never stops, (n, n_blocks)."""
-        down, up = tone.freq_hz - nominal_hz, -tone.freq_hz - nominal_hz
-        direct = tone.amplitude * _geometric_sum(2 * np.pi * down / self.rate, self._block_len)
-        image = np.conj(tone.amplitude) * _geometric_sum(2 * np.pi * up / self.rate, self._block_len)
-        response = direct[:, np.newaxis] * self._block_turns(down) + image[:, np.newaxis] * self._block_turns(up)
-        return np.asarray(response / 2.0)
+    def _fit(self, work: _Work, pair: _Pair, body: _Body) -> _Pair:
+        """Fit both tones together by least squares over the blocks of the body, from a pair that is nearly right."""
+        inside, count = body.mask(self._n_blocks), body.count
+        middle = (body.first + body.last - 1) / 2.0
+        spread = np.maximum(count * (count**2 - 1.0) / 12.0, TINY)
+        centred = inside * (np.arange(self._n_blocks) - middle[:, np.newaxis]).astype(np.float32)
+        most = 2 * np.pi * SEARCH_STEP_HZ / self.rate * self._block_len
+        omega, amplitude = pair.omega, pair.amplitude
+        for _ in range(2):
+            turned = work.tracks * _turns((work.omega - omega) * self._block_len, self._n_blocks)
+            whole_sum, whole_moment = (turned * inside).sum(axis=-1), (turned * centred).sum(axis=-1)
+            sums, moments = self._leaks(work.omega, omega, body)
+            sources = amplitude
+            for _ in range(3):
+                other = sources[::-1]
+                parts = (other, np.conj(other), np.conj(sources))
+                total = whole_sum - sum(a * s for a, s in zip(parts, sums, strict=True))
+                moment = whole_moment - sum(a * m for a, m in zip(parts, moments, strict=True))
+                slope = np.imag(np.conj(total) * moment) / np.maximum(np.abs(total) ** 2, TINY)
+                step = np.clip(slope * count / spread, -most, most)  # rad for each block
+                total = np.exp(-1j * step * middle) * (
+                    total - 1j * step * moment - 0.5 * step**2 * spread / count * total
+                )
+                stepped = omega + step / self._block_len
+                sources = 2.0 * total / (count * _geometric_sum(stepped - work.omega, self._block_len))
+            omega, amplitude = stepped, sources
+        return _Pair(omega, amplitude)
 
-    def _block_turns(self, freq_hz: Samples) -> Phases:
-        """``exp(2j pi f t)`` at the start of each block, (n, n_blocks)."""
-        return _turns(2 * np.pi * freq_hz * self._block_len / self.rate, len(self._block_times))
+    def _edges(self, work: _Work, pair: _Pair, middle: Ints) -> tuple[Ints, Ints, Bools]:
+        """Start and stop to the block, and whether both tones agree in them, (2, n)."""
+        sums = self._likelihoods(work, pair)  # (3, n, n_blocks + 1)
+        at = self._block_len * np.arange(self._n_blocks + 1)
+        skew = self._samples(SKEW_MS)
 
-    def _waves(self, tone: _Tone, first: Ints, count: int) -> Samples:
-        """Samples ``first`` to ``first + count`` of a tone, (n, count)."""
-        omega = 2 * np.pi * tone.freq_hz / self.rate
-        phasors = (tone.amplitude * np.exp(1j * omega * first))[:, np.newaxis] * _turns(omega, count)
-        return np.asarray(phasors.real)
+        def within(first: Ints, last: Ints) -> Bools:
+            return np.asarray((at >= first[:, np.newaxis]) & (at <= np.maximum(last, first)[:, np.newaxis]))
 
-    def _find_start(self, clean: Samples, pair: _Pair, rough: Ints, earliest: Ints, latest: Ints) -> Ints:
-        """Where the pair starts, near a rough start: where the running log-likelihood ratio is lowest, (n,)."""
-        first = rough - self._samples(EARLY_MS)
-        sums = self._likelihoods(clean, pair, first)
-        at = first[:, np.newaxis] + np.arange(sums.shape[2])
-        allowed = (at >= earliest[:, np.newaxis]) & (at <= np.maximum(latest, first)[:, np.newaxis])
-        together, low, high = first + np.where(allowed, sums, np.inf).argmin(axis=2)
-        return np.asarray(np.where(np.abs(low - high) > self._samples(SKEW_MS), np.maximum(low, high), together))
+        early, late = self._samples(EARLY_MS), self._samples(LATE_MS)
+        allowed = within(np.maximum(work.start - early, work.earliest), np.minimum(middle, work.start + late))
+        both, low, high = at[np.where(allowed, sums, np.inf).argmin(axis=-1)]
+        apart = np.abs(low - high) > skew
+        start = np.where(work.has_start, np.where(apart, np.maximum(low, high), both), work.start)
+        allowed = within(np.maximum(work.stop - late, middle), np.minimum(work.stop + early, work.latest))
+        both, low, high = at[np.where(allowed, sums, -np.inf).argmax(axis=-1)]
+        apart_at_stop = np.abs(low - high) > skew
+        stop = np.where(work.has_stop, np.where(apart_at_stop, np.minimum(low, high), both), work.stop)
+        return start, np.maximum(stop, start + self._samples(SHORTEST_MS)), ~np.stack([apart, apart_at_stop])
 
-    def _find_stop(self, clean: Samples, pair: _Pair, rough: Ints, earliest: Ints, latest: Ints) -> Ints:
-        """Where the pair stops, near a rough stop: where the running log-likelihood ratio is highest, (n,)."""
-        first = rough - self._samples(LATE_MS)
-        sums = self._likelihoods(clean, pair, first)
-        at = first[:, np.newaxis] + np.arange(sums.shape[2])
-        last = np.minimum(np.maximum(latest, first), self.n_samples)
-        allowed = (at >= earliest[:, np.newaxis]) & (at <= last[:, np.newaxis])
-        together, low, high = first + np.where(allowed, sums, -np.inf).argmax(axis=2)
-        return np.asarray(np.where(np.abs(low - high) > self._samples(SKEW_MS), np.minimum(low, high), together))
-
-    def _likelihoods(self, clean: Samples, pair: _Pair, first: Ints) -> Samples:
-        """Running sums from ``first`` on, of both tones and of the low and the high alone, (3, n, n_edge + 1)."""
-        count = self._samples(EARLY_MS + LATE_MS)
-        x = self._cut(clean, first, count)
-        low, high = self._waves(pair.low, first, count), self._waves(pair.high, first, count)
-        sums = np.zeros((3, len(x), count + 1))
-        np.cumsum((2.0 * (x - high) - low) * low, axis=1, out=sums[1, :, 1:])
-        np.cumsum((2.0 * (x - low) - high) * high, axis=1, out=sums[2, :, 1:])
-        both = low + high
-        np.cumsum((2.0 * x - both) * both, axis=1, out=sums[0, :, 1:])
+    def _likelihoods(self, work: _Work, pair: _Pair) -> Floats:
+        """Running sums over blocks, of both tones and of the low and the high alone, (3, n, n_blocks + 1)."""
+        offset = pair.omega - work.omega
+        turned = work.tracks * _turns(-offset * self._block_len, self._n_blocks)
+        reference = np.conj(pair.amplitude * np.exp(0.5j * (self._block_len - 1) * offset)).astype(np.complex64)
+        along = (turned * reference[..., np.newaxis]).real  # sum of x s over each block
+        energy = (0.5 * self._block_len * np.abs(pair.amplitude) ** 2).astype(np.float32)[..., np.newaxis]
+        apart = pair.omega[0] - pair.omega[1]
+        beat = pair.amplitude[0] * np.conj(pair.amplitude[1]) * _geometric_sum(apart, self._block_len)
+        cross = (beat.astype(np.complex64)[:, np.newaxis] * _turns(apart * self._block_len, self._n_blocks)).real
+        alone = 2.0 * along - energy  # (2, n, n_blocks)
+        sums = np.zeros((3, len(beat), self._n_blocks + 1), np.float32)
+        np.cumsum(alone[0] + alone[1] - cross, axis=-1, out=sums[0, :, 1:])
+        np.cumsum(alone - cross, axis=-1, out=sums[1:, :, 1:])
         return sums
 
-    def _cut(self, samples: Samples, first: Ints, count: int) -> Samples:
-        """Samples ``first`` to ``first + count`` of each row, zeros outside the piece, (n, count)."""
-        at = first[:, np.newaxis] + np.arange(count)
-        known = (at >= 0) & (at < self.n_samples)
-        return np.where(known, samples[np.arange(len(first))[:, np.newaxis], np.clip(at, 0, self.n_samples - 1)], 0.0)
+    def _around_edges(self, work: _Work, pair: _Pair, start: Ints, stop: Ints) -> _Edges:
+        """What the edges are found from: samples around the start, and around the stop turned back in time.
 
-    def _purity(self, wide: Samples, pair: _Pair, start: Ints, stop: Ints) -> _Purity:
+        A gate ``g`` on the pair ``s`` is heard through the high-pass ``r`` as ``r * (g s)``. Taken as a whitening
+        filter applied twice, ``r`` gives the log-likelihood ratio ``sum(2 x g s) - sum(g s (r * (g s)))``; when a
+        hard edge moves by one sample, the latter changes by ``s (r[0] s + w)``, where ``w`` is what one side of
+        the filter gives.
+        """
+        reach = self._samples(SHARPEN_MS) + self._template_gains.shape[0] // 2
+        count = 2 * reach
+        n = len(start)
+        edges = np.concatenate([start, stop])
+        first = edges - reach
+        omega, amplitude = np.tile(pair.omega, 2), np.tile(pair.amplitude, 2)
+        side = self._one_side[work.tones]
+        s = _waves(omega, amplitude, first, count)
+        w = _waves(omega, 2.0 * amplitude * np.concatenate([side, np.conj(side)], axis=1), first, count)
+        padded = np.pad(work.clean, ((0, 0), (reach, reach)))
+        rows = np.tile(np.arange(n), 2)
+        x = np.lib.stride_tricks.sliding_window_view(padded, count, axis=1)[
+            rows, np.clip(first + reach, 0, self.n_samples)
+        ]
+        centre = self._high_pass[(len(self._high_pass) - 1) // 2]
+        gain, cost = 2.0 * x * s, s * s
+        extra = s * (np.float32(centre - 1.0) * s + w)
+        for array in (gain, cost, extra):
+            array[n:] = array[n:, ::-1].copy()
+        return _Edges(reach, edges, pair, gain, cost, extra)
+
+    def _sharpen(self, work: _Work, edges: _Edges, start: Ints, stop: Ints, together: Bools) -> tuple[Ints, Ints]:
+        """Move edges that lie on blocks to the sample, where both tones have them."""
+        search = self._samples(SHARPEN_MS)
+        n, around = len(start), slice(edges.reach - search, edges.reach + search)
+        sums = np.zeros((2 * n, 2 * search + 1), np.float32)
+        np.cumsum((edges.gain - edges.cost - edges.extra)[:, around], axis=1, out=sums[:, 1:])
+        at = np.arange(-search, search + 1)
+        middle = (start + stop) // 2
+        first = np.concatenate([np.maximum(work.earliest, 0) - start, stop - work.latest])
+        last = np.concatenate([middle - start, stop - middle])
+        allowed = (at >= first[:, np.newaxis]) & (at <= np.maximum(first, last)[:, np.newaxis])
+        moved = at[np.where(allowed, sums, np.inf).argmin(axis=1)]
+        return (
+            np.where(work.has_start & together[0], start + moved[:n], start),
+            np.where(work.has_stop & together[1], stop - moved[n:], stop),
+        )
+
+    def _ramp_feet(
+        self, work: _Work, edges: _Edges, start: Ints, stop: Ints, power: Samples, noise: Samples
+    ) -> tuple[Ints, Ints]:
+        """Move edges from half height to the feet of their ramps, where the ramps can be told from the noise."""
+        n, span = len(start), self._template_gains.shape[0]
+        first = np.clip(edges.reach + np.concatenate([start - edges.at[:n], edges.at[n:] - stop]) - span // 2, 0, None)
+        at = np.minimum(first, 2 * edges.reach - span)[:, np.newaxis] + np.arange(span)
+        gain = np.take_along_axis(edges.gain, at, axis=1)
+        # Amplitudes at the first sample on the tone's side of the edge; time runs backwards from a stop.
+        omega = np.tile(edges.pair.omega, 2)
+        inner = np.concatenate([start, stop - 1])
+        low, high = np.tile(edges.pair.amplitude, 2) * np.exp(1j * omega * inner)
+        low[n:], high[n:] = np.conj(low[n:]), np.conj(high[n:])
+        energies = self._template_energies[np.tile(work.tones[0], 2), np.tile(work.tones[1] - 4, 2)]
+        energy = (_products(low, high)[:, np.newaxis] @ energies)[:, 0]
+        likelihood = gain @ self._template_gains - energy  # (2 n, n_templates)
+        likelihood /= 2.0 * np.tile(np.maximum(noise, power * QUIETEST), 2)[:, np.newaxis]
+        n_hard = len(self._template_feet) // len(RAMPS_MS)
+        likelihood[:, :n_hard] += RAMP_GAIN
+        foot = self._template_feet[likelihood.argmax(axis=1)]
+        return (
+            np.where(work.has_start, start + foot[:n], start),
+            np.where(work.has_stop, stop - foot[n:], stop),
+        )
+
+    def _purity(self, work: _Work, pair: _Pair, start: Ints, stop: Ints) -> _Purity:
         """Compare the pair with the spectrum of what it leaves over in the body."""
-        length = (stop - start)[:, np.newaxis]
-        first = np.full(len(start), self._lead - self._samples(EARLY_MS))
-        count = self._samples(BODY_MS + 2 * EARLY_MS)
-        phase = (np.arange(count) + (first - start)[:, np.newaxis] + 0.5) / length
-        window = np.where((phase > 0) & (phase < 1), 0.5 - 0.5 * np.cos(2 * np.pi * phase), 0.0)
-        energy = (window**2).sum(axis=1)
-        left_over = wide[:, first[0] : first[0] + count] - self._waves(pair.low, first, count)
-        left_over -= self._waves(pair.high, first, count)
-        power = np.abs(np.fft.rfft(left_over * window, self._n_fft, axis=1)) ** 2 / energy[:, np.newaxis]
+        middle = (start + stop) // 2
+        length = np.minimum(stop - start, self._n_fft)
+        first = np.clip(middle - length // 2, 0, self.n_samples - self._n_fft)
+        phase = np.arange(self._n_fft, dtype=np.float32) + (first - middle + 0.5).astype(np.float32)[:, np.newaxis]
+        phase /= length.astype(np.float32)[:, np.newaxis]
+        window = np.where(
+            np.abs(phase) < 0.5,
+            np.float32(0.5) + np.float32(0.5) * np.cos(np.float32(2 * np.pi) * phase),
+            np.float32(0.0),
+        )
+        energy = 0.375 * length
+        views = np.lib.stride_tricks.sliding_window_view(work.wide, self._n_fft, axis=1)
+        left_over = views[np.arange(len(first)), first] - _waves(pair.omega, pair.amplitude, first, self._n_fft)
+        spectrum = np.fft.rfft(left_over * window, axis=1)
+        power = (spectrum.real**2 + spectrum.imag**2) / energy.astype(np.float32)[:, np.newaxis]
 
-        top_hz = min(NOISE_BAND_HZ[1], 0.45 * self.rate)
-        in_band = (self._bins_hz >= NOISE_BAND_HZ[0]) & (self._bins_hz <= top_hz)
-        in_hum = (self._bins_hz >= HUM_BAND_HZ[0]) & (self._bins_hz < HUM_BAND_HZ[1])
-        bin_hz = self.rate / length
-        away = np.minimum(*(np.abs(self._bins_hz - tone.freq_hz[:, np.newaxis]) for tone in (pair.low, pair.high)))
-        foreign = in_band & (away > MAIN_LOBE_BINS * bin_hz)
+        in_band = power[:, self._band]
+        lobe_hz = (MAIN_LOBE_BINS * self.rate / length).astype(np.float32)[:, np.newaxis]
+        freq_hz = (pair.omega * self.rate / (2 * np.pi)).astype(np.float32)[..., np.newaxis]
+        away = np.abs(self._bins_hz[self._band] - freq_hz) > lobe_hz  # (2, n, n_bins)
+        foreign = in_band * (away[0] & away[1])
         # A tone of amplitude a has a line of height a**2 * line.
-        line = window.sum(axis=1) ** 2 / energy / 4.0
-        low_power, high_power = np.abs(pair.low.amplitude) ** 2 / 2.0, np.abs(pair.high.amplitude) ** 2 / 2.0
+        line = (0.5 * length) ** 2 / energy / 4.0
+        low_power, high_power = np.abs(pair.amplitude) ** 2 / 2.0
         weaker = 2.0 * np.minimum(low_power, high_power) * line
-        noise = power[:, in_band].mean(axis=1)  # variance of a sample, if the noise is white
-        n_subbands = int((top_hz - NOISE_BAND_HZ[0]) // SUBBAND_HZ)
-        edges_hz = NOISE_BAND_HZ[0] + SUBBAND_HZ * np.arange(n_subbands + 1)
-        edges = np.searchsorted(self._bins_hz, edges_hz)
+        noise = in_band.mean(axis=1, dtype=np.float64)  # variance of a sample, if the noise is white
+        edges = self._subbands
         subbands = np.add.reduceat(power[:, : edges[-1]], edges[:-1], axis=1) / np.diff(edges) + TINY
         in_reference = noise * min(1.0, 2 * NOISE_REFERENCE_HZ / self.rate)
         return _Purity(
             noise=noise,
             snr_db=_db(low_power + high_power, in_reference),
-            margin_db=_db(weaker, np.where(foreign, power, 0.0).max(axis=1)),
-            hum_margin_db=_db(weaker, power[:, in_hum].max(axis=1)),
+            margin_db=_db(weaker, foreign.max(axis=1)),
+            hum_margin_db=_db(weaker, power[:, self._hum].max(axis=1)),
             flatness_db=10.0 * (np.log10(subbands).mean(axis=1) - np.log10(subbands.mean(axis=1))),
         )
 
-    def _shape(self, phasors: Phases, tone: _Tone, nominal_hz: Samples, start: Ints, stop: Ints) -> _Shape:
-        """Follow one tone, alone in the phasors, through the press in thirds, and past its ends."""
-        turned = phasors * self._block_turns(nominal_hz - tone.freq_hz)
-        at = self._block_len * np.arange(turned.shape[1]) + self._block_len // 2  # middles of the blocks
-
-        def mean_between(first: npt.NDArray[Any], last: npt.NDArray[Any]) -> npt.NDArray[np.complex128]:
-            inside = (at >= first[:, np.newaxis]) & (at < last[:, np.newaxis])
-            return np.asarray((turned * inside).sum(axis=1) / np.maximum(inside.sum(axis=1), 1))
-
+    def _shape(self, work: _Work, pair: _Pair, start: Ints, stop: Ints) -> tuple[Samples, Samples]:
+        """Swell and fall outside: each tone, alone, through the press in thirds and past its ends."""
+        turned = work.tracks * _turns((work.omega - pair.omega) * self._block_len, self._n_blocks)
+        sums = np.zeros((2, len(start), self._n_blocks + 1), np.complex64)
+        np.cumsum(turned, axis=-1, out=sums[..., 1:])
         third = (stop - start) / 3.0
-        first, last = mean_between(start, start + third), mean_between(stop - third, stop)
         near, far = self._samples(OUTSIDE_MS[0]), self._samples(OUTSIDE_MS[1])
-        inside_power = np.abs(mean_between(start, stop)) ** 2
-        outside_power = np.maximum(
-            np.abs(mean_between(start - far, start - near)) ** 2, np.abs(mean_between(stop + near, stop + far)) ** 2
-        )
-        return _Shape(
-            swell_db=np.abs(_db(np.abs(first) ** 2, np.abs(last) ** 2)),
-            outside_db=_db(inside_power, outside_power),
-        )
-
-    def _ramp_foot(self, clean: Samples, pair: _Pair, edge: Ints, noise: Samples, *, falling: bool) -> Ints:
-        """Move an edge from half height to the foot of its ramp, where the ramp can be told from the noise."""
-        reach = self._template_gains.shape[0] // 2
-        first = edge - reach
-        s = self._waves(pair.low, first, 2 * reach) + self._waves(pair.high, first, 2 * reach)
-        gain, cost = 2.0 * self._cut(clean, first, 2 * reach) * s, s**2
-        if falling:
-            gain, cost = gain[:, ::-1], cost[:, ::-1]
-        likelihood = gain @ self._template_gains - cost @ self._template_gains**2  # (n, n_templates)
-        likelihood /= 2.0 * np.maximum(noise, 1e-12)[:, np.newaxis]
-        n_hard = len(self._template_feet) // len(RAMPS_MS)
-        likelihood[:, :n_hard] += RAMP_GAIN
-        foot = self._template_feet[likelihood.argmax(axis=1)]
-        return np.asarray(edge - foot if falling else edge + foot)
+        first = np.stack([start, start, stop - third, start - far, stop + near])  # (5, n)
+        last = np.stack([stop, start + third, stop, start - near, stop + far])
+        blocks = [np.ceil(edge / self._block_len - 0.5).astype(np.int64) for edge in (first, last)]
+        body = _Body(*(np.clip(block, 0, self._n_blocks) for block in blocks))  # whose middles lie within
+        leaks, _ = self._leaks(work.omega[:, np.newaxis], pair.omega[:, np.newaxis], body)
+        other = pair.amplitude[::-1, np.newaxis]
+        rows = np.arange(len(start))
+        total = sums[:, rows, body.last] - sums[:, rows, body.first] - other * leaks[0] - np.conj(other) * leaks[1]
+        whole, rise, fall, before, after = np.moveaxis(np.abs(total / np.maximum(body.count, 1)) ** 2, 1, 0)
+        swell_db = np.abs(_db(rise, fall))
+        outside_db = _db(whole, np.maximum(before, after))
+        return swell_db.max(axis=0), outside_db.min(axis=0)
 
 
 @dataclass(frozen=True, slots=True)
-class _Tone:
-    """One tone of each candidate, (n,): frequency, and complex peak amplitude at the start of the piece."""
+class _Work:
+    """A batch at the decimated rate, in samples from the start of each piece.
 
-    freq_hz: Samples
-    amplitude: Phases
+    ``wide`` and ``clean`` are (n, n_samples), ``tracks`` the phasors at the nominal frequencies, referred to the
+    start of the piece, (2, n, n_blocks), ``omega`` those frequencies in rad for each sample, (2, n).
+    """
+
+    wide: Floats
+    clean: Floats
+    tracks: Track
+    omega: Samples
+    tones: Ints
+    start: Ints
+    stop: Ints
+    earliest: Ints
+    latest: Ints
+    has_start: Bools
+    has_stop: Bools
+
+    def __getitem__(self, rows: Bools) -> _Work:
+        by_tone = ("tracks", "omega", "tones")
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return _Work(**{name: v[:, rows] if name in by_tone else v[rows] for name, v in values.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """Goertzel blocks ``first`` to ``last``, half-open, (n,)."""
+
+    first: Ints
+    last: Ints
+
+    @property
+    def count(self) -> Samples:
+        return (self.last - self.first).astype(np.float64)
+
+    def mask(self, n_blocks: int) -> npt.NDArray[np.float32]:
+        """1 within, (n, n_blocks)."""
+        at = np.arange(n_blocks)
+        inside = (at >= self.first[:, np.newaxis]) & (at < self.last[:, np.newaxis])
+        return inside.astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """The low and the high tone."""
+    """Both tones of each candidate, (2, n): rad for each sample, and complex peak amplitude at the piece's start."""
 
-    low: _Tone
-    high: _Tone
+    omega: Samples
+    amplitude: Phases
+
+
+@dataclass(frozen=True, slots=True)
+class _Edges:
+    """Terms of the likelihood in the ``reach`` samples before and after the edges ``at``, (2 n, 2 reach)."""
+
+    reach: int
+    at: Ints
+    pair: _Pair
+    gain: Floats
+    cost: Floats
+    extra: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -497,36 +660,60 @@ class _Purity:
     flatness_db: Samples
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """How one tone goes through the press, (n,) each; as in :class:`Measurements`."""
-
-    swell_db: Samples
-    outside_db: Samples
-
-
-def _choose(first: Bools, one: _Tone, other: _Tone) -> _Tone:
-    """One tone where ``first`` holds, the other elsewhere."""
-    return _Tone(np.where(first, one.freq_hz, other.freq_hz), np.where(first, one.amplitude, other.amplitude))
-
-
-def _turns(step_rad: Samples, count: int) -> Phases:
-    """``exp(1j step k)`` for ``k`` below ``count``, (n, count), from a coarse and a fine one: few exponentials."""
+def _turns(step_rad: Floats, count: int) -> Track:
+    """``exp(1j step k)`` for ``k`` below ``count``, (..., count), from a coarse and a fine one: few exponentials."""
     n_fine = math.isqrt(count - 1) + 1
-    fine = np.exp(1j * np.outer(step_rad, np.arange(n_fine)))
-    coarse = np.exp(1j * np.outer(step_rad * n_fine, np.arange(-(-count // n_fine))))
-    return np.asarray((coarse[:, :, np.newaxis] * fine[:, np.newaxis]).reshape(len(step_rad), -1)[:, :count])
+    fine = _exp(step_rad[..., np.newaxis] * np.arange(n_fine))
+    coarse = _exp(step_rad[..., np.newaxis] * (n_fine * np.arange(-(-count // n_fine))))
+    turns = coarse[..., :, np.newaxis] * fine[..., np.newaxis, :]
+    return turns.reshape(*step_rad.shape, -1)[..., :count]
 
 
-def _geometric_sum(omega: Samples, n: int) -> npt.NDArray[np.complex128]:
+def _exp(phase_rad: Floats) -> Track:
+    """``exp(1j phase)`` in single precision."""
+    result = np.empty(phase_rad.shape, np.complex64)
+    result.real, result.imag = np.cos(phase_rad), np.sin(phase_rad)
+    return result
+
+
+def _waves(omega: Floats, amplitude: Phases, first: Ints, count: int) -> Floats:
+    """Samples ``first`` to ``first + count`` of the sum of tones, (n, count); tones are the first axis.
+
+    The real part of a sum of products of coarse and fine exponentials is a product of real matrices.
+    """
+    n_fine = math.isqrt(count - 1) + 1
+    fine = omega[..., np.newaxis] * np.arange(n_fine)  # (tones, n, n_fine)
+    coarse = amplitude[..., np.newaxis] * np.exp(
+        1j * omega[..., np.newaxis] * (first[:, np.newaxis] + n_fine * np.arange(-(-count // n_fine)))
+    )
+    left = np.concatenate([coarse.real, -coarse.imag]).transpose(1, 2, 0).astype(np.float32)
+    right = np.concatenate([np.cos(fine), np.sin(fine)]).transpose(1, 0, 2).astype(np.float32)
+    return np.asarray((left @ right).reshape(len(first), -1)[:, :count])
+
+
+def _geometric_sum(omega: Floats, n: int) -> Phases:
     """``sum(exp(1j omega k))`` over ``k`` from 0 to ``n - 1``."""
     turn = np.exp(1j * np.where(np.abs(omega) < 1e-9, 1e-9, omega))
     return np.asarray((1.0 - turn**n) / (1.0 - turn))
 
 
-def _db(power: Samples, reference: Samples) -> Samples:
+def _dirichlet(omega: Floats, n: Floats) -> tuple[Samples, Samples]:
+    """Sum of ``cos(omega k)`` over ``n`` values of ``k`` around 0, one apart, and its derivative by omega."""
+    half = 0.5 * omega
+    below = np.sin(half)
+    singular = np.abs(below) < 1e-4
+    if singular.any():
+        half = np.where(singular, half + 2e-4, half)
+        below = np.sin(half)
+    total = np.sin(n * half) / below
+    slope = 0.5 * (n * np.cos(n * half) - np.cos(half) * total) / below
+    return np.asarray(total), np.asarray(slope)
+
+
+def _db(power: Floats, reference: Floats) -> Samples:
     """Ratio of powers in dB, kept finite."""
-    return 10.0 * np.log10(np.maximum(power, TINY) / np.maximum(reference, TINY))
+    ratio = np.maximum(power, TINY, dtype=np.float64) / np.maximum(reference, TINY, dtype=np.float64)
+    return np.asarray(10.0 * np.log10(ratio))
 
 
 def _decimator(factor: int) -> Samples:
@@ -547,28 +734,66 @@ def _high_pass(rate: float) -> Samples:
     return np.asarray(taps)
 
 
-def _convolution_matrix(taps: Samples, n_out: int) -> Samples:
+def _convolution_matrix(taps: Samples, n_out: int) -> Floats:
     """Matrix, (n_out + len(taps) - 1, n_out), that convolves a window of samples with symmetric taps."""
-    matrix = np.zeros((n_out + len(taps) - 1, n_out))
+    matrix = np.zeros((n_out + len(taps) - 1, n_out), np.float32)
     for column in range(n_out):
         matrix[column : column + len(taps), column] = taps
     return matrix
 
 
-def _ramp_templates(rate: float) -> tuple[Ints, Samples]:
-    """Rising edges: the foot of each, in samples from the edge at half height, and its gain around that edge.
+@lru_cache(maxsize=16)
+def _ramp_templates(rate: float) -> tuple[Ints, Floats, Floats]:
+    """Rising edges ``g``: feet, gains, and the energy of a gated pair behind the high-pass.
 
-    Returns (n_templates,) and (2 reach, n_templates), ``len(RAMPS_MS)`` equal groups, hard edges first.
+    Returns
+    -------
+    feet : int64, shape (n_templates,)
+        Foot of each, in samples from the edge found before; hard edges come first.
+    gains : float32, shape (2 reach, n_templates)
+        Gain around that edge.
+    energies : float32, shape (4, 4, 10, n_templates)
+        For each key, ``sum(g s (r * (g s)))`` as a linear form in the ten products of the pair's amplitudes that
+        :func:`_products` gives, but for a constant that all edges have in common.
     """
     shifts = np.arange(-round(RAMP_SEARCH_MS * rate / 1000.0), round(RAMP_SEARCH_MS * rate / 1000.0) + 1)
     reach = round((max(RAMPS_MS) / 2 + RAMP_SEARCH_MS + 1.0) * rate / 1000.0)
-    at = np.arange(-reach, reach) + 0.5
+    high_pass = _high_pass(rate)
+    half = len(high_pass) // 2
+    at = np.arange(-reach, reach + half)  # beyond the templates as far as the filter feels them
     feet, gains = [], []
     for ramp_ms in RAMPS_MS:
         n_ramp = round(ramp_ms * rate / 1000.0)
         for shift in shifts:
             foot = shift - n_ramp // 2
-            progress = np.clip((at - foot) / max(n_ramp, 1e-9), 0.0, 1.0)
+            progress = np.clip((at + 0.5 - foot) / max(n_ramp, 1e-9), 0.0, 1.0)
             feet.append(foot)
             gains.append(0.5 - 0.5 * np.cos(np.pi * progress))
-    return np.array(feet), np.array(gains).T
+    gain = np.array(gains)  # (n_templates, n)
+    omega = 2 * np.pi * np.array(LOW_HZ + HIGH_HZ) / rate
+    waves = gain * np.exp(1j * omega[:, np.newaxis, np.newaxis] * at)  # (8, n_templates, n)
+    n_fft = 32 * math.ceil((len(at) + 2 * half) / 32)
+    response = np.fft.fft(high_pass, n_fft)
+    heard = np.fft.ifft(np.fft.fft(waves, n_fft) * response)[..., half : half + len(at)]
+    low, high, heard_low, heard_high = waves[:4], waves[4:], heard[:4], heard[4:]
+    energies = np.empty((4, 4, 10, len(feet)), np.float32)
+    for first, tone, own in ((0, low, heard_low), (3, high, heard_high)):
+        square, power = 0.5 * (tone * own).sum(axis=-1), 0.5 * (np.conj(tone) * own).sum(axis=-1).real
+        parts = np.stack([square.real, -square.imag, power], axis=1)  # (4, 3, n_templates)
+        energies[:, :, first : first + 3] = parts[:, np.newaxis] if first == 0 else parts
+    for row in range(4):
+        for column in range(4):
+            sum_, difference = (low[row] * heard_high[column]).sum(-1), (low[row] * np.conj(heard_high[column])).sum(-1)
+            energies[row, column, 6:] = sum_.real, -sum_.imag, difference.real, -difference.imag
+    return np.array(feet), gain[:, : 2 * reach].T.astype(np.float32), energies
+
+
+def _products(low: Phases, high: Phases) -> Floats:
+    """Products of the amplitudes of two tones that the energy of a gated pair is made of, (n, 10)."""
+    parts = []
+    for tone in (low, high):
+        square = tone**2
+        parts += [square.real, square.imag, np.abs(tone) ** 2]
+    for product in (low * high, low * np.conj(high)):
+        parts += [product.real, product.imag]
+    return np.stack(parts, axis=-1).astype(np.float32)

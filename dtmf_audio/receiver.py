@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ from dtmf_audio.detector import (
 )
 from dtmf_audio.events import DetectedTone, Rejection, ToneStarted, detected_tones
 from dtmf_audio.goertzel import GoertzelForm
-from dtmf_audio.judgement import Refusal, Verdicts, evidence
+from dtmf_audio.judgement import Refusal, Verdicts, evidence, promising
 from dtmf_audio.measurement import Candidates, Measurements, Measurer
 from dtmf_audio.presses import EchoFinder, Holes, Parts, Presses, join, presses_of
 from dtmf_audio.profiles import DEFAULT, Profile
@@ -48,6 +49,7 @@ Event = ToneStarted | DetectedTone | Rejection
 STEP_SAMPLES = 2**20  # of all channels; chosen: calls cost little beside the work, and samples stay in the cache
 LONGEST_PART = 10  # blocks: 100 ms, what a measurer takes
 PART = 6  # blocks cut off a longer run at a time: 60 ms are proof enough, and one part is spared a jump of the phase
+LONG_PART_ODDS = 4.0  # how much less a part of 60 ms and more must promise: it may have a hole, and few are so long
 JOIN_SLACK_MS = 30.0  # breaks between runs are this much longer than the hole at the most
 ANNOUNCE_MS = (40, 45, 50, 55, 60, 70, 80, 90, 100, 120, 140)  # ages of a run at which it may be told to have started
 ANNOUNCE_EVIDENCE = 1.0  # evidence that a started tone must have beyond the profile's: it may not be taken back
@@ -97,6 +99,7 @@ class Receiver:
         self._screen = Screen(samplerate)
         self._hopeless = HOPELESS + profile.min_evidence - DEFAULT.min_evidence
         self._measurer = Measurer(samplerate, form=form)
+        self._promising = partial(promising, profile=profile)
         self._join_windows = max(SETTLE_WINDOWS, math.ceil((profile.bridge_ms + JOIN_SLACK_MS) / BLOCK_MS))
         self._ages = np.array([round(ms / BLOCK_MS * self._block_len) for ms in ANNOUNCE_MS])
         self._origin = 0  # where in the stream the numbering of samples and windows below begins
@@ -248,12 +251,14 @@ class Receiver:
         """Which parts are not hopeless at first look: in their middle, or if long near their ends, where no hole is."""
         start, stop = parts.start_block * self._block_len, parts.stop_block * self._block_len
         length = self._screen.length
-        worth_it = odds(self._look(parts.key, (start + stop - length) // 2)) > self._hopeless
-        long = np.flatnonzero(~worth_it & (stop - start >= 2 * length))
-        inset = length // 3
+        is_long = parts.stop_block - parts.start_block >= PART
+        least = self._hopeless - np.where(is_long, LONG_PART_ODDS, 0.0)
+        worth_it = odds(self._look(parts.key, (start + stop - length) // 2)) > least
+        long = np.flatnonzero(~worth_it & is_long)
+        inset = length // 4
         for begin in (start + inset, stop - inset - length):
             if len(long):
-                worth_it[long] = odds(self._look(parts.key[long], begin[long])) > self._hopeless
+                worth_it[long] = odds(self._look(parts.key[long], begin[long])) > least[long]
                 long = long[~worth_it[long]]
         return worth_it
 
@@ -262,7 +267,7 @@ class Receiver:
         return self._screen.look(self._pieces(key, begin, self._screen.length), key % N_KEYS)
 
     def _pieces(self, key: Ints, begin: Ints, length: int) -> npt.NDArray[np.float32]:
-        """A copy of the audio of each key's channel from a sample on, (n, length), zeros where nothing was heard yet."""
+        """A copy of the audio of each key's channel from a sample on, (n, length), zeros past what was heard."""
         begin = begin - self._base
         most = int(begin.max()) + length
         if most > self._audio.shape[1]:
@@ -300,7 +305,7 @@ class Receiver:
         if heard_until is not None:
             known = heard_until - begin
             pieces[np.arange(pieces.shape[1]) >= known[:, np.newaxis]] = 0.0
-        return self._measurer.measure(pieces, candidates)
+        return self._measurer.measure(pieces, candidates, promising=None if self._explain else self._promising)
 
     def _finished(self, measured: Presses | None) -> list[tuple[int, int, Event]]:
         """Join measured parts to presses; judge the presses that nothing can join any more."""

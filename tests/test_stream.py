@@ -79,8 +79,8 @@ def test_both_goertzel_forms_give_the_same_tones_at_the_same_samples(snr_db):
     matrix, resonator = (decode(NOISY[snr_db], 8000, goertzel=form) for form in ("matrix", "resonator"))
     assert places(matrix) == places(resonator)
     for a, b in zip(matrix, resonator, strict=True):
-        assert a.low_level_dbm0 == pytest.approx(b.low_level_dbm0, abs=1e-6)
-        assert a.high_offset_pct == pytest.approx(b.high_offset_pct, abs=1e-6)
+        assert a.low_level_dbm0 == pytest.approx(b.low_level_dbm0, abs=1e-5)  # single precision
+        assert a.high_offset_pct == pytest.approx(b.high_offset_pct, abs=1e-5)
 
 
 @pytest.mark.parametrize("samplerate", [8000, 16000, 48000])

@@ -31,9 +31,9 @@ PROFILE = replace(
     min_evidence=-20.0,  # chosen: tones 3 % off weigh as little; nothing more is heard in samples/ for it
 )
 LEAST_PURITY_DB = 0.0  # chosen: what is louder than the weaker tone leaves too little of it to measure
+LEAST_PURITY_IF_DOUBTFUL_DB = 10.0  # chosen: likewise, for what a receiver would not take for a press; speech is below
 DC_PCT = 0.5  # of full scale
 MOST_DISTORTION_DB = 20.0  # what every limit asks for
-SWING_DB = 1.5  # chosen: a press is on where it is within 1 dB of its level, by a reported rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,15 +98,14 @@ def check_sender(
         raise InvalidSettingError(f"the signal has {n_channels} channels, each a sender of its own; say which channel")
     number = 0 if channel is None else channel
     found = decode(columns, samplerate, channel=number, profile=PROFILE)
+    sure = decode(columns, samplerate, channel=number)
     samples = to_float(columns[:, number], np.float64)
     measured, background = measure_tones(samples, samplerate, found)
-    tones = [tone for tone in measured if tone.distortion_db >= LEAST_PURITY_DB]
-    findings, remarks = judge(tones, chosen, samplerate)
+    tones = [tone for tone in measured if _is_press(tone, [(each.start_s, each.stop_s) for each in sure])]
+    findings, remarks = judge(tones, chosen, samplerate, heard_pauses=background.noise_dbm0 is not None)
     left_out = len(measured) - len(tones)
     if left_out:
-        remarks.append(
-            f"{count(left_out, 'press')} left out: something else is louder than the weaker tone; record it alone"
-        )
+        remarks.append(f"{count(left_out, 'press')} left out: too much else sounds along, or it is no press")
     return SenderReport(
         samplerate=samplerate,
         channel=number,
@@ -116,6 +115,15 @@ def check_sender(
         findings=tuple(findings),
         notes=(*_notes(tones, background), *remarks),
     )
+
+
+def _is_press(tone: SentTone, sure: list[tuple[float, float]]) -> bool:
+    """Tell whether what was measured is a press that says something of its sender."""
+    middle_s = tone.start_s + tone.on_ms / 2000
+    if any(start_s <= middle_s < stop_s for start_s, stop_s in sure):
+        return tone.distortion_db >= LEAST_PURITY_DB
+    offset_pct = max(abs(tone.low_offset_pct), abs(tone.high_offset_pct))
+    return tone.distortion_db >= LEAST_PURITY_IF_DOUBTFUL_DB and offset_pct <= PROFILE.max_offset_pct
 
 
 def _notes(tones: list[SentTone], background: Background) -> list[str]:
@@ -145,10 +153,11 @@ def _notes(tones: list[SentTone], background: Background) -> list[str]:
             f"rise and fall of {len(unclear)} of {len(tones)} presses are not judged: no single ramp fits them (noise, "
             "echo, a room, or the next tone close by)"
         )
-    swinging = [tone.swing_db for tone in tones if tone.swing_db > SWING_DB + 3 * tone.level_error_db]
-    if len(swinging) > len(tones) / 2:
+    swinging = [tone for tone in tones if tone.unsteady]
+    if swinging:
         notes.append(
-            f"levels vary by up to {max(swinging):.1f} dB within a press: an unsteady sender, or gain control, echo or "
-            "a room between it and the recorder"
+            f"level and twist of {len(swinging)} of {len(tones)} presses are not judged: levels vary by up to "
+            f"{max(tone.swing_db for tone in swinging):.1f} dB within one (an unsteady sender, or gain control, echo "
+            "or a room between it and the recorder)"
         )
     return notes

@@ -21,6 +21,7 @@ EDGE_BEFORE_S, EDGE_AFTER_S = 0.020, 0.030  # what is looked at around half heig
 EDGE_BIN_S = 1 / 8000
 EDGE_SEARCH_MS = 12.0
 RISES_MS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.5, 8.0, 10.0, 13.0, 16.0, 20.0)
+REFINEMENTS = ((0.125, 0.06), (0.03, 0.015))  # steps of place, in ms, and of rise, in shares of itself or of 1 ms
 SHAPES = ("straight", "cosine", "exponential")
 STEADY_AFTER = {"straight": 0.625, "cosine": 0.85, "exponential": 1.8}  # half height to 99 %, over 10 to 90 %
 SEEN_S = 0.003  # chosen: an edge is told only with as much of what lies outside it
@@ -137,7 +138,7 @@ class EdgeFinder:
         self._gains = [self._ramps(shape, at_ms, rise_ms) for shape, at_ms, rise_ms in self._coarse]
 
     def find(
-        self, samples: Samples, pair: Pair, rough: int, room: tuple[int, int], *, falling: bool, dc: float
+        self, samples: Samples, pair: Pair, rough: int, room: tuple[int, int], *, falling: bool, dc: float, fine: bool
     ) -> Edge:
         """Find the edge near a sample.
 
@@ -170,7 +171,7 @@ class EdgeFinder:
             _best(gains, cross, energy, shape, at_ms, rise_ms)
             for (shape, at_ms, rise_ms), gains in zip(self._coarse, self._gains, strict=True)
         )
-        for step_ms, share in ((0.125, 0.06), (0.03, 0.015)):
+        for step_ms, share in REFINEMENTS if fine else ():
             _, _, at, rise = best
             rises = np.maximum(rise + max(rise, 1.0) * share * np.arange(-4, 5), 0.0)
             for shape in SHAPES:

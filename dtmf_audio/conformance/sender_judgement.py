@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from dtmf_audio.conformance.sender_limits import CHOSEN, Limit, Quantity, SenderLimits
-from dtmf_audio.conformance.sender_measurement import LONGEST_PAUSE_S, SentTone
+from dtmf_audio.conformance.sender_measurement import DIAL_TONE_NAME, LONGEST_PAUSE_S, SentTone
 
 # How far a reading may be off, beyond what noise does
 OFFSET_GUARD_PCT = 0.02
@@ -58,11 +58,13 @@ class Finding:
     remedy: str
 
 
-def judge(tones: list[SentTone], chosen: SenderLimits, samplerate: int) -> tuple[list[Finding], list[str]]:
+def judge(
+    tones: list[SentTone], chosen: SenderLimits, samplerate: int, *, heard_pauses: bool
+) -> tuple[list[Finding], list[str]]:
     """Return what to mend, and remarks on what is odd or was not judged."""
     if not tones:
         return [], []
-    judging = _Judge(tones, (*chosen.limits, *CHOSEN), samplerate)
+    judging = _Judge(tones, (*chosen.limits, *CHOSEN), samplerate, heard_pauses)
     findings = [
         *judging.frequencies(),
         *judging.twist(),
@@ -82,9 +84,10 @@ Reading = Callable[[SentTone], float | None]
 class _Judge:
     """Holds the presses against the limits, one quantity at a time."""
 
-    def __init__(self, tones: list[SentTone], limits: Sequence[Limit], samplerate: int) -> None:
+    def __init__(self, tones: list[SentTone], limits: Sequence[Limit], samplerate: int, heard_pauses: bool) -> None:
         self._tones = tones
         self._limits = limits
+        self._heard_pauses = heard_pauses
         self._step_ms = 1000.0 / samplerate
         self.remarks: list[str] = []
 
@@ -207,7 +210,9 @@ class _Judge:
     def twist(self) -> list[Finding]:
         """Judge the high group against the low group."""
         missed = self._misses(
-            "twist_db", lambda tone: tone.twist_db, lambda tone: 1.5 * tone.level_error_db + LEVEL_GUARD_DB
+            "twist_db",
+            lambda tone: None if tone.unsteady else tone.twist_db,
+            lambda tone: 1.5 * tone.level_error_db + LEVEL_GUARD_DB,
         )
         findings = []
         for is_high in (False, True):
@@ -237,16 +242,16 @@ class _Judge:
     def levels(self) -> list[Finding]:
         """Judge what receivers take."""
         findings = []
-        readings: dict[bool, Callable[[SentTone], float]] = {
-            True: lambda tone: tone.weaker_dbm0,
-            False: lambda tone: tone.louder_dbm0,
+        readings: dict[bool, Reading] = {
+            True: lambda tone: None if tone.unsteady else tone.weaker_dbm0,
+            False: lambda tone: None if tone.unsteady else tone.louder_dbm0,
         }
         for weak, reading in readings.items():
             missed = self._misses(
                 "level_dbm0", reading, lambda tone: tone.level_error_db + LEVEL_GUARD_DB, low=weak, high=not weak
             )
             if missed:
-                values = [reading(self._tones[i]) for i in missed]
+                values = [value for i in missed if (value := reading(self._tones[i])) is not None]
                 which, change = ("weaker", "raise") if weak else ("stronger", "lower")
                 findings.append(
                     self._finding(
@@ -280,20 +285,25 @@ class _Judge:
         ]
 
     def distortion(self) -> list[Finding]:
-        """Judge everything unwanted, unless clipping or the recording's noise explains it."""
+        """Judge everything unwanted, unless clipping, dial tone or the recording's noise explains it."""
         missed = self._misses(
             "distortion_db",
             lambda tone: None if tone.noise_limited or tone.clipped_pct > 0 else tone.distortion_db,
             lambda _: DISTORTION_GUARD_DB,
         )
+        dialling = [i for i in missed if self._component_name(i) == DIAL_TONE_NAME]
+        if dialling:
+            self.remarks.append(f"{self._where(dialling)}: dial tone sounds along; distortion is not judged there")
+            missed = {i: limits for i, limits in missed.items() if i not in dialling}
         if not missed:
             return []
         values = [self._tones[i].distortion_db for i in missed]
         named = [i for i in missed if self._tones[i].component is not None]
-        if not named and len(missed) < len(self._tones) / 2:
+        few = len(missed) <= len(self._tones) / 2 and missed.keys() != set(self._with_keys(missed))
+        if few or (not named and not self._heard_pauses):
             self.remarks.append(
-                f"{self._where(missed)}: something else sounds along, {min(values):.1f} dB below the weaker tone, but "
-                "not with most presses: taken for the recording's, not the sender's"
+                f"{self._where(missed)}: something sounds along, {_range(values, '{:.1f}')} dB below the weaker tone; "
+                + ("not with most presses: the recording's" if few else "no pause tells whether it is noise")
             )
             return []
         measured = f"everything but the tones lies {_range(values, '{:.1f}')} dB below the weaker one"
@@ -307,9 +317,20 @@ class _Judge:
             remedy = _remedy_for(component.name)
         return [self._finding("distortion_db", missed, values, _union(missed.values()), measured, remedy)]
 
+    def _component_name(self, index: int) -> str:
+        component = self._tones[index].component
+        return "" if component is None else component.name
+
+    def _with_keys(self, presses: Iterable[int]) -> list[int]:
+        """Return every press of the keys of some presses."""
+        keys = {self._tones[i].tone for i in presses}
+        return [i for i, tone in enumerate(self._tones) if tone.tone in keys]
+
     def dc(self) -> list[Finding]:
         """Find DC that comes and goes with the tones."""
-        missed = self._misses("dc_db", lambda tone: tone.dc_db, lambda _: DISTORTION_GUARD_DB)
+        missed = self._misses(
+            "dc_db", lambda tone: None if tone.noise_limited else tone.dc_db, lambda _: DISTORTION_GUARD_DB
+        )
         if len(missed) <= len(self._tones) / 2:
             return []
         values = [self._tones[i].dc_db for i in missed]
@@ -331,7 +352,12 @@ class _Judge:
         guard: Callable[[SentTone], float] = lambda tone: 2 * tone.edge_error_ms + TIME_GUARD_MS + self._step_ms  # noqa: E731
         readings: list[tuple[Quantity, Reading, str, str]] = [
             ("on_ms", lambda tone: None if tone.cut else tone.on_ms, "tones last", "lengthen them"),
-            ("off_ms", lambda tone: tone.off_ms, "pauses last", "lengthen them"),
+            (
+                "off_ms",
+                lambda tone: None if tone.off_ms is None else max(tone.off_ms, 0.0),
+                "pauses last",
+                "lengthen them",
+            ),
             ("period_ms", lambda tone: tone.period_ms, "a tone and its pause last", "dial more slowly"),
         ]
         findings = []
@@ -507,7 +533,9 @@ def _off(pct: float) -> str:
 
 def _range(values: Sequence[float], form: str) -> str:
     """Write a value, or two where they differ as written."""
-    least, most = form.format(min(values)), form.format(max(values))
+    least, most = (form.format(value) for value in (min(values), max(values)))
+    if not least.strip("+-0.") and not most.strip("+-0."):
+        return form.format(0.0)
     return least if least == most else f"{least} to {most}"
 
 

@@ -38,6 +38,7 @@ from dtmf_audio.units import db_from_power_ratio, dbm0_from_amplitude, dbm0_from
 
 BAND_HZ = 4000.0  # quoted: the band of ITU-T G.711 at 8000 Hz
 SHORTEST_STEADY_S = 0.01
+SHORTEST_RAMP_S = 0.002  # chosen: a shorter one scatters no less, at 20 dB
 NEAR_HZ = 20.0  # chosen: closer to a tone than this, or than the main lobe, is its unsteadiness and no product
 
 PAUSE_INSET_S = (0.015, 0.005)  # chosen: after a tone rooms and codecs ring, before it filters do
@@ -48,6 +49,7 @@ NOISE_LIMITED_RATIO = 2.0  # chosen: below it, more than half of what is unwante
 
 DISTORTION_FLOOR_DB = 120.0  # what float64 and the fit leave over says nothing
 
+UNSTEADY_DB = 3.0  # chosen: then a level is that of an echo, a room or a gain control as much as of the sender
 SWING_BLOCK_S = 0.010  # a fit of two tones 268 Hz apart or more, in 10 ms
 FLAT = 1e-3  # chosen: samples within 0.1 % of the largest are as large
 CLIPPED_SHARE = 0.005  # chosen: an unclipped pair has 0.06 % of its samples there, under µ-law 4 %
@@ -56,6 +58,7 @@ CLIPPED_EXCESS = 1.03  # chosen: and its fit does not pass them; µ-law's steps 
 COMPONENT_SHARE = 0.2  # chosen: of what is unwanted; no line of noise reaches it in 40 ms
 HUM_HZ = (50.0, 60.0)
 DIAL_TONE_HZ = (350.0, 400.0, 425.0, 440.0)
+DIAL_TONE_NAME = "where dial tones lie"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +142,11 @@ class SentTone:
     def twist_db(self) -> float:
         """High group less low group."""
         return self.high_level_dbm0 - self.low_level_dbm0
+
+    @property
+    def unsteady(self) -> bool:
+        """Whether the levels vary too much within the press to be called the sender's."""
+        return self.swing_db > UNSTEADY_DB + 3 * self.level_error_db
 
     @property
     def weaker_dbm0(self) -> float:
@@ -233,11 +241,11 @@ def _measure(
     start, stop = float(press.start), float(press.stop)
     inset = min(0.006 * rate, (stop - start) / 4)
     steady = _at_least(start + inset, stop - inset, room, rate)
-    for _ in range(2):
+    for fine in (False, True):
         pair = fit_pair(samples, rate, steady, guess)
         guess = pair.freqs_hz
-        rise = edges.find(samples, pair, press.start, room, falling=False, dc=pauses.dc)
-        fall = edges.find(samples, pair, press.stop, room, falling=True, dc=pauses.dc)
+        rise = edges.find(samples, pair, press.start, room, falling=False, dc=pauses.dc, fine=fine)
+        fall = edges.find(samples, pair, press.stop, room, falling=True, dc=pauses.dc, fine=fine)
         start = rise.at if rise.clear else float(max(press.start, 0))
         stop = fall.at if fall.clear else float(min(press.stop, len(samples)))
         steady = _at_least(
@@ -256,7 +264,7 @@ def _measure(
     limited = unwanted > 0 and pauses.loud_power > 0 and unwanted < NOISE_LIMITED_RATIO * pauses.loud_power
     per_sample = unwanted * (rate / 2) / min(BAND_HZ, rate / 2)  # of white noise as dense, over the whole band
     ratio = per_sample / weaker  # its variance over the power of the weaker tone
-    ramp_s = max(rise.rise_s, fall.rise_s, 1 / rate)
+    ramp_s = max(rise.rise_s, fall.rise_s, SHORTEST_RAMP_S)
     low, high = pair.amplitudes()
     dc = float(pair.coefficients[0]) - pauses.dc if pauses.dc_known else 0.0
     tone = SentTone(
@@ -388,7 +396,7 @@ def _product(freq_hz: float, freqs_hz: tuple[float, float], rate: int, tolerance
     for mains_hz in HUM_HZ:
         named += [(order * mains_hz, f"hum of {mains_hz:g} Hz mains") for order in (1, 2, 3)]
     named += [(hz, "a tone of another key") for hz in LOW_HZ + HIGH_HZ]
-    named += [(hz, "where dial tones lie") for hz in DIAL_TONE_HZ]
+    named += [(hz, DIAL_TONE_NAME) for hz in DIAL_TONE_HZ]
     for order in (4, 5):
         named += [
             (order * low, f"{order}th harmonic of {low_name}"),

@@ -229,6 +229,22 @@ def test_dc_that_comes_with_the_tones_is_found():
     assert only(with_dc(low_rms * 10 ** (-19 / 20)), "dc_db").least == pytest.approx(19, abs=0.2)
 
 
+def test_levels_that_a_room_gives_are_noted_and_not_judged():
+    clean = sent(twist_db=5.0, on_ms=200)
+    at = np.arange(len(clean)) / RATE
+    report = check_sender(clean * (1 + 0.3 * np.sin(2 * np.pi * 7 * at)), RATE, limits="etsi")  # 5.4 dB up and down
+    assert "twist_db" not in found(report)
+    assert any(note.startswith("level and twist of 7 of 7 presses are not judged") for note in report.notes)
+
+
+def test_a_sound_along_with_one_press_is_not_the_senders():
+    samples = sent()
+    samples[3500:4100] += 0.1 * np.sin(2 * np.pi * 2345 * np.arange(600) / RATE)
+    report = check_sender(samples, RATE)
+    assert report.findings == ()
+    assert any("something sounds along" in note for note in report.notes)
+
+
 # --- times, in pairs; half of each ramp of 2 ms counts as pause
 
 

@@ -88,6 +88,7 @@ class _Judge:
         self._tones = tones
         self._limits = limits
         self._heard_pauses = heard_pauses
+        self._mostly_unsteady = sum(tone.unsteady for tone in tones) > len(tones) / 2
         self._step_ms = 1000.0 / samplerate
         self.remarks: list[str] = []
 
@@ -207,11 +208,15 @@ class _Judge:
 
     # --- levels
 
+    def _unsteady_level(self, tone: SentTone) -> bool:
+        """Tell whether a level is hardly the sender's: it varies within the press, or within most presses."""
+        return tone.unsteady or self._mostly_unsteady
+
     def twist(self) -> list[Finding]:
         """Judge the high group against the low group."""
         missed = self._misses(
             "twist_db",
-            lambda tone: None if tone.unsteady else tone.twist_db,
+            lambda tone: None if self._unsteady_level(tone) else tone.twist_db,
             lambda tone: 1.5 * tone.level_error_db + LEVEL_GUARD_DB,
         )
         findings = []
@@ -243,8 +248,8 @@ class _Judge:
         """Judge what receivers take."""
         findings = []
         readings: dict[bool, Reading] = {
-            True: lambda tone: None if tone.unsteady else tone.weaker_dbm0,
-            False: lambda tone: None if tone.unsteady else tone.louder_dbm0,
+            True: lambda tone: None if self._unsteady_level(tone) else tone.weaker_dbm0,
+            False: lambda tone: None if self._unsteady_level(tone) else tone.louder_dbm0,
         }
         for weak, reading in readings.items():
             missed = self._misses(
@@ -299,7 +304,10 @@ class _Judge:
             return []
         values = [self._tones[i].distortion_db for i in missed]
         named = [i for i in missed if self._tones[i].component is not None]
-        few = len(missed) <= len(self._tones) / 2 and missed.keys() != set(self._with_keys(missed))
+        # With fewer than half of the presses it is the sender's if it is made of the tones, or comes again with a key
+        again = missed.keys() == set(self._with_keys(missed)) and len(missed) > len(self._keys(missed))
+        made_of_tones = any(word in self._component_name(i) for i in named for word in ("harmonic", "intermod", "key"))
+        few = len(missed) <= len(self._tones) / 2 and not (again or made_of_tones)
         if few or (not named and not self._heard_pauses):
             self.remarks.append(
                 f"{self._where(missed)}: something sounds along, {_range(values, '{:.1f}')} dB below the weaker tone; "
@@ -414,7 +422,7 @@ class _Judge:
         for quantity, reading, what in readings:
             missed = self._misses(quantity, reading, lambda tone: tone.edge_error_ms + RISE_GUARD_MS)
             clear = [value for tone in self._tones if (value := reading(tone)) is not None]
-            if len(missed) <= len(clear) / 2 or not missed:
+            if len(missed) <= len(clear) / 2 or len(clear) < len(self._tones) / 2:
                 continue
             values = [value for i in missed if (value := reading(self._tones[i])) is not None]
             findings.append(

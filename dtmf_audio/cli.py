@@ -4,6 +4,7 @@ Conventions
 -----------
 - Standard output holds the answer alone; errors and progress go to standard error, progress only to a terminal.
 - Exit status 0: done, and tones were found; 1: decoded, and there were none; 2: unusable input or arguments.
+  For check, 0: nothing to mend; 1: something; 2: no tones too, since nothing can then be said of their sender.
   A reader that goes away and an interrupt end it in silence, with 141 and 130, as a shell reports SIGPIPE and SIGINT.
 - numpy and all that needs it is imported in the commands, so that help, usage errors and the table come at once.
   What the options' help says of the library's defaults and choices is therefore written out here, and tested.
@@ -21,12 +22,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dtmf_audio.errors import AudioFileError, DtmfError, InvalidRequestError, InvalidSettingError
+from dtmf_audio.conformance.sender_limits import SENDER_LIMITS
+from dtmf_audio.errors import AudioFileError, DtmfError, InvalidRequestError, InvalidSettingError, InvalidSignalError
 from dtmf_audio.profiles import PROFILES
 from dtmf_audio.tones import Pause, Tone, keys_of, parse_keys
 
 if TYPE_CHECKING:
     from dtmf_audio.audio_io import RawFormat
+    from dtmf_audio.conformance.sender import SenderReport
     from dtmf_audio.synthesis import Rendering
 
 EXIT_FOUND, EXIT_NONE, EXIT_UNUSABLE, EXIT_INTERRUPT, EXIT_BROKEN_PIPE = 0, 1, 2, 130, 141
@@ -96,8 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dtmf-audio",
         description="Render DTMF tones to audio, and decode audio back into tones.\n\n"
-        "Exit status: 0 if all went well, 1 if decode found no tones, 2 if the input or the\n"
-        "arguments cannot be used.",
+        "Exit status: 0 if all went well, 1 if decode found no tones or check found something to\n"
+        "mend, 2 if the input or the arguments cannot be used.",
         epilog="example:\n  dtmf-audio render '425-555-01#' -o keys.wav && dtmf-audio decode keys.wav",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -106,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_render(commands)
     _add_decode(commands)
+    _add_check(commands)
     _add_tones(commands)
     return parser
 
@@ -262,6 +266,39 @@ def _add_decode(commands: Any) -> None:
         default="matrix",
         help="form of the Goertzel bank; both find the same tones, matrix faster (default: matrix)",
     )
+    _add_raw(parser)
+
+
+def _add_check(commands: Any) -> None:
+    parser = _add_command(
+        commands,
+        _check,
+        usage="check FILE [options]",
+        summary="measure a sender of tones against its limits, and say what to mend",
+        description="Measure the sender of the tones in a recording (a dialler, a tone generator): frequencies,\n"
+        "levels, twist, lengths, pauses, rise and fall, distortion. Print a line for each press, then\n"
+        "what misses a limit and what to do about it, then what could not be judged.\n\n"
+        "Exit status: 0 if there is nothing to mend, 1 if there is, 2 if the file cannot be used or\n"
+        "has no tones in it.",
+        example="dtmf-audio render '12A#' -o - | dtmf-audio check - --limits etsi",
+    )
+    parser.add_argument("file", metavar="FILE", help="as of decode; best recorded at the sender, with no line between")
+    parser.add_argument(
+        "--limits",
+        choices=SENDER_LIMITS,
+        default="all",
+        help="whose limits: q23, of ITU-T Q.23, and of Q.24 what AT&T's receivers need; etsi, of ES 201 235-2 as "
+        "reported; australia, of AS/CA S002; uk, of BT SIN 351 as reported; or all of them (default: all)",
+    )
+    parser.add_argument("--channel", type=int, metavar="N", help="check this channel alone, counted from 0")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object a line for each channel: tones, findings and notes"
+    )
+    parser.add_argument("--partial", action="store_true", help="check what is there of a file that breaks off")
+    _add_raw(parser)
+
+
+def _add_raw(parser: argparse.ArgumentParser) -> None:
     raw = parser.add_argument_group("audio without a header")
     raw.add_argument(
         "--raw", choices=RAW_ENCODINGS, metavar="ENCODING", help=f"its encoding: one of {', '.join(RAW_ENCODINGS)}"
@@ -412,18 +449,7 @@ def _read_request(path: str | None) -> bytes:
 
 
 def _decode(args: argparse.Namespace) -> int:
-    if args.raw is None and (args.samplerate is not None or args.channels is not None):
-        option = "--samplerate" if args.samplerate is not None else "--channels"
-        args.parser.error(f"argument {option}: is for audio without a header; give --raw too, or leave {option} out")
-    if args.raw is not None and args.samplerate is None:
-        args.parser.error("argument --raw: the rate must be given too, such as --samplerate 8000")
-
-    from dtmf_audio.audio_io import RawFormat
-
-    raw = None
-    if args.raw is not None:
-        channels = 1 if args.channels is None else args.channels
-        raw = RawFormat(encoding=args.raw, samplerate=args.samplerate, channels=channels)
+    raw = _raw_format(args)
     status = EXIT_NONE
     for file in args.files:
         try:
@@ -463,6 +489,22 @@ def _decode_file(file: str, raw: RawFormat | None, args: argparse.Namespace) -> 
     return any(found.values())
 
 
+def _raw_format(args: argparse.Namespace) -> RawFormat | None:
+    """Return what audio without a header holds; None for a file that says it itself."""
+    if args.raw is None and (args.samplerate is not None or args.channels is not None):
+        option = "--samplerate" if args.samplerate is not None else "--channels"
+        args.parser.error(f"argument {option}: is for audio without a header; give --raw too, or leave {option} out")
+    if args.raw is not None and args.samplerate is None:
+        args.parser.error("argument --raw: the rate must be given too, such as --samplerate 8000")
+
+    from dtmf_audio.audio_io import RawFormat
+
+    if args.raw is None:
+        return None
+    channels = 1 if args.channels is None else args.channels
+    return RawFormat(encoding=args.raw, samplerate=args.samplerate, channels=channels)
+
+
 class _ProgressBar:
     """How far a long file is, on standard error if that is a terminal; erased in the end."""
 
@@ -495,6 +537,43 @@ class _ProgressBar:
 
     def __exit__(self, *_: object) -> None:
         self.erase()
+
+
+# --- check -------------------------------------------------------------------------------------------------------
+
+
+def _check(args: argparse.Namespace) -> int:
+    raw = _raw_format(args)
+
+    import numpy as np
+
+    from dtmf_audio.audio_io import open_audio
+    from dtmf_audio.conformance.sender import check_sender
+    from dtmf_audio.conformance.sender_text import report_json, report_text
+    from dtmf_audio.files import channels_of, line_name
+
+    reports: list[SenderReport] = []
+    with open_audio(args.file, raw=raw, partial=args.partial) as reader:
+        numbers = channels_of(reader, args.channel)
+        samples = np.concatenate(list(reader.blocks()))
+        for number in numbers:
+            name = line_name(reader, number)
+            try:
+                report = check_sender(samples, reader.samplerate, limits=args.limits, channel=number)
+            except InvalidSignalError as error:
+                raise InvalidSignalError(f"{name}: {error}") from error
+            if not report.tones:
+                continue
+            if args.json:
+                _print(report_json(report))
+            else:
+                _print(("\n" if reports else "") + report_text(report, name), end="")
+            reports.append(report)
+        if not reports:
+            raise InvalidSignalError(
+                f"{reader.name}: there are no tones in it to check; give a recording of keys being pressed"
+            )
+    return EXIT_NONE if any(report.findings for report in reports) else EXIT_FOUND
 
 
 # --- tones -------------------------------------------------------------------------------------------------------

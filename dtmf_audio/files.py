@@ -93,7 +93,7 @@ def iter_reader(
     """Yield the tones of an open file, as :func:`iter_file` does; its rate and channels are known beforehand."""
     streams = {
         number: StreamDecoder(reader.samplerate, channel=number, profile=profile, goertzel=goertzel, announce=False)
-        for number in _numbers(reader, channel)
+        for number in channels_of(reader, channel)
     }
     frames_done = 0
     for block in reader.blocks():
@@ -115,8 +115,14 @@ def line_name(reader: AudioReader, channel: int) -> str:
     return reader.name if reader.channels == 1 else f"{reader.name} [channel {channel}]"
 
 
-def _numbers(reader: AudioReader, channel: int | None) -> list[int]:
-    """Return the channels to decode."""
+def channels_of(reader: AudioReader, channel: int | None) -> list[int]:
+    """Return the channels to decode: the one asked for, or all.
+
+    Raises
+    ------
+    InvalidSettingError
+        A channel that the file does not have.
+    """
     if channel is None:
         return list(range(reader.channels))
     if 0 <= channel < reader.channels:

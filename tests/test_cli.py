@@ -30,7 +30,7 @@ from dtmf_audio.tones import KEY_TONES
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples"
-COMMANDS = ("render", "decode", "tones")
+COMMANDS = ("render", "decode", "check", "tones")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 ENVIRONMENT.pop("PYTHONUNBUFFERED", None)  # what is still in the buffer at exit is where trouble is
 NAMES = "the names are tone0-tone9, star, pound, a, b, c, d and flash"
@@ -306,6 +306,60 @@ def test_progress_is_shown_on_a_terminal_alone_and_erased(
     assert dtmf("decode", "call.wav").out == "12\n"
     assert terminal.getvalue() == f"\rcall.wav: [{'#' * 30}] 0 s of 0 s\x1b[K\r\x1b[K"  # 0.4 s
     assert dtmf("decode", "call.wav", "--json").out.count("\n") == 2
+
+
+# --- check -------------------------------------------------------------------------------------------------------
+
+
+def test_check_of_a_good_sender_says_so_and_exits_with_0(dtmf: Callable[..., Run]) -> None:
+    run = dtmf("check", str(SAMPLES / "senddtmftones.wav"), "--limits", "etsi")
+    assert (run.status, run.err) == (0, "")
+    assert run.out.startswith(f"{SAMPLES / 'senddtmftones.wav'}: 1234567890*#; pauses are silent\n")
+    assert run.out.endswith("\nnothing to mend by ETSI ES 201 235-2 as reported\n")
+
+
+def test_check_says_what_to_mend_and_exits_with_1(dtmf: Callable[..., Run]) -> None:
+    dtmf("render", "147*", "-o", "x.wav", "--twist-db", "-1", "--tail-ms", "100")
+    run = dtmf("check", "x.wav", "--limits", "australia")
+    assert (run.status, run.err) == (1, "")
+    assert run.out.endswith(
+        "to mend:\n"
+        "- every key: the high tone less the low one is -1.0 dB (0 to 4 dB: AS/CA S002:2010). Raise the high\n"
+        "  group against the low one by 3.0 dB, to +2 dB.\n"
+    )
+    assert dtmf("check", "x.wav", "--limits", "q23").status == 0
+
+
+def test_check_takes_each_channel_on_its_own(dtmf: Callable[..., Run], tmp_path: Path) -> None:
+    write_keys(tmp_path / "call.wav", "12", "", "9")
+    run = dtmf("check", "call.wav")
+    assert [line for line in run.out.splitlines() if line.startswith("call.wav")] == [
+        "call.wav [channel 0]: 12; pauses are silent",
+        "call.wav [channel 2]: 9; pauses are silent",
+    ]
+    reports = [json.loads(line) for line in dtmf("check", "call.wav", "--json").out.splitlines()]
+    assert [(report["channel"], len(report["tones"])) for report in reports] == [(0, 2), (2, 1)]
+    assert [json.loads(dtmf("check", "call.wav", "--json", "--channel", "2").out)] == reports[1:]
+
+
+def test_check_reads_raw_samples_from_standard_input(dtmf: Callable[..., Run]) -> None:
+    pcm = np.rint(synthesis.render("12", 16000, tail_ms=100).samples * 32767).astype("<i2").tobytes()
+    run = dtmf("check", "-", "--raw", "s16le", "--samplerate", "16000", stdin=pcm)
+    assert (run.status, run.err) == (0, "")
+    assert run.out.startswith("standard input: 12; ")
+
+
+def test_check_refuses_what_it_can_say_nothing_of(dtmf: Callable[..., Run], tmp_path: Path) -> None:
+    silent = str(SAMPLES / "no_tones.wav")
+    message = "there are no tones in it to check; give a recording of keys being pressed"
+    assert dtmf("check", silent) == Run(2, "", error(f"{silent}: {message}"))
+    (tmp_path / "nan.wav").write_bytes(wav([0.0, np.nan], subtype="FLOAT"))
+    message = "sample 1 is nan; every sample must be finite: replace it by 0 or by its neighbours"
+    assert dtmf("check", "nan.wav") == Run(2, "", error(f"nan.wav: {message}"))
+    assert dtmf("check", "x.wav") == Run(2, "", error("x.wav: there is no such file; check the path"))
+    write_keys(tmp_path / "call.wav", "1", "2")
+    message = "channel 2 asked for, the file has 2 (0 and 1); leave --channel out to decode both"
+    assert dtmf("check", "call.wav", "--channel", "2") == Run(2, "", error(f"call.wav: {message}"))
 
 
 # --- tones, help, version ----------------------------------------------------------------------------------------

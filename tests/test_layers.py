@@ -13,6 +13,7 @@ import dtmf_audio
 
 PACKAGE = Path(dtmf_audio.__file__).parent
 WORDS = {"errors", "tones", "units", "profiles", "events"}  # layer 0: anything may use them
+SENDER = {f"conformance.sender_{part}" for part in ("limits", "measurement", "judgement")}
 
 MAY_IMPORT: dict[str, set[str]] = {
     # 0: words
@@ -36,13 +37,22 @@ MAY_IMPORT: dict[str, set[str]] = {
     "receiver": WORDS | {"columns", "signals", "goertzel", "screen", "measurement", "judgement", "detector", "presses"},
     "stream": WORDS | {"signals", "goertzel", "receiver"},
     "decoder": WORDS | {"signals", "goertzel", "stream"},
+    "conformance": set(),
+    "conformance.sender_limits": {"errors"},
+    "conformance.sender_edges": {"signals"},
+    "conformance.sender_measurement": WORDS | {"signals", "conformance.sender_edges"},
+    "conformance.sender_judgement": {"conformance.sender_limits", "conformance.sender_measurement"},
+    "conformance.sender": WORDS | SENDER | {"signals", "decoder"},
+    "conformance.sender_text": SENDER | {"conformance.sender"},
     # 3: the world
     "audio_io": WORDS | {"signals"},
     "files": WORDS | {"signals", "goertzel", "stream", "decoder", "audio_io"},
     "graph": set(),
     "graph.models": {"errors", "tones", "events"},
     "formats": WORDS | {"synthesis"},
-    "cli": WORDS | {"", "signals", "synthesis", "channel", "goertzel", "audio_io", "files", "formats", "graph.models"},
+    "cli": WORDS
+    | {"", "signals", "synthesis", "channel", "goertzel", "audio_io", "files", "formats", "graph.models"}
+    | {"conformance.sender", "conformance.sender_limits", "conformance.sender_text"},
     "__main__": {"cli"},
     "": WORDS | {"stream", "decoder", "synthesis", "files"},
 }
@@ -60,6 +70,7 @@ PURE = {name for name in MAY_IMPORT if name in WORDS} | {
     "receiver",
     "stream",
     "decoder",
+    *(name for name in MAY_IMPORT if name.startswith("conformance.sender")),
 }
 WORLD = {"socket", "os", "pathlib", "time", "datetime", "random", "subprocess", "sys", "logging", "io", "tempfile"}
 

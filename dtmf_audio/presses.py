@@ -20,18 +20,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from dtmf_audio.columns import Bools, Columns, Ints
-from dtmf_audio.detector import SETTLE_WINDOWS, WINDOW_BLOCKS, run_ids
+from dtmf_audio.detector import N_KEYS, SETTLE_WINDOWS, WINDOW_BLOCKS, run_ids
 from dtmf_audio.judgement import Refusal
 from dtmf_audio.measurement import Measurements
 from dtmf_audio.profiles import Profile
+from dtmf_audio.screen import Glimpses
 from dtmf_audio.signals import Samples
+from dtmf_audio.tones import HIGH_HZ, LOW_HZ
+from dtmf_audio.units import FULL_SCALE_SINE_DBM0
 
 JOIN_LEVEL_DB = 12.0  # parts of one press that follow on each other differ by no more in level
 LONGEST_ECHO_MS = 1500.0
+FAINT_DBM0 = -200.0  # stands for a level that was not measured
 SURE = 3.0  # evidence beyond which more does not matter
 EVIDENCE_PER_DB = 0.2  # what a dB of level weighs against evidence: a part 20 dB down is the tail, not the press
 
@@ -98,6 +104,40 @@ def presses_of(parts: Parts, measured: Measurements, evidence: Samples) -> Press
         last_low_dbm0=measured.low_dbm0,
         last_high_dbm0=measured.high_dbm0,
     )
+
+
+def clean_presses(parts: Parts, seen: Glimpses, start: Ints, stop: Ints, samplerate: int) -> Presses:
+    """Each clean part as a press of its own, beyond doubt: what evidence is made of is not measured."""
+    label = parts.key % N_KEYS
+    values = _not_measured(len(parts)) | {
+        "start": start,
+        "stop": stop,
+        "on_ms": 1000.0 * (stop - start) / samplerate,
+        "low_dbm0": _dbm0(seen.low),
+        "high_dbm0": _dbm0(seen.high),
+        "low_offset_pct": 100.0 * (seen.low_hz / np.array(LOW_HZ)[label // 4] - 1.0),
+        "high_offset_pct": 100.0 * (seen.high_hz / np.array(HIGH_HZ)[label % 4] - 1.0),
+        "snr_db": seen.snr_db,
+        "margin_db": seen.margin_db,
+        "hum_margin_db": seen.hum_margin_db,
+    }
+    return presses_of(parts, Measurements(**values), np.full(len(parts), np.inf))
+
+
+def hopeless_presses(parts: Parts, block_len: int) -> Presses:
+    """Each hopeless part of a longer run as a press of its own, that at most ends what is not hopeless."""
+    edge = np.where(parts.has_stop, parts.start_block, parts.stop_block) * block_len
+    faint = np.full(len(parts), FAINT_DBM0)
+    values = _not_measured(len(parts)) | {"start": edge, "stop": edge, "low_dbm0": faint, "high_dbm0": faint}
+    return presses_of(parts, Measurements(**values), np.full(len(parts), -np.inf))
+
+
+def _not_measured(n: int) -> dict[str, Any]:
+    return {f.name: np.full(n, np.nan) for f in fields(Measurements)}
+
+
+def _dbm0(amplitude: npt.NDArray[np.complex128]) -> Samples:
+    return np.asarray(20.0 * np.log10(np.abs(amplitude)) + FULL_SCALE_SINE_DBM0)
 
 
 def join(presses: Presses, bridged: Holes) -> Presses:

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
+from dtmf_audio.clean_edges import CleanEdges
 from dtmf_audio.columns import Bools, Ints
 from dtmf_audio.detector import (
     BLOCK_MS,
@@ -38,9 +39,9 @@ from dtmf_audio.events import DetectedTone, Rejection, ToneStarted, detected_ton
 from dtmf_audio.goertzel import GoertzelForm
 from dtmf_audio.judgement import Refusal, Verdicts, evidence, promising
 from dtmf_audio.measurement import Candidates, Measurements, Measurer
-from dtmf_audio.presses import EchoFinder, Holes, Parts, Presses, join, presses_of
+from dtmf_audio.presses import EchoFinder, Holes, Parts, Presses, clean_presses, hopeless_presses, join, presses_of
 from dtmf_audio.profiles import DEFAULT, Profile
-from dtmf_audio.screen import HOPELESS, Glimpses, Screen, odds
+from dtmf_audio.screen import HOPELESS, Glimpses, Screen, clean, odds
 from dtmf_audio.signals import SAMPLE_SCALE, to_steps
 from dtmf_audio.tones import Tone
 
@@ -97,6 +98,7 @@ class Receiver:
         self._gate = Gate(samplerate, profile, form=form)
         self._block_len = self._gate.block_len
         self._screen = Screen(samplerate)
+        self._edges = CleanEdges(samplerate)
         self._hopeless = HOPELESS + profile.min_evidence - DEFAULT.min_evidence
         self._measurer = Measurer(samplerate, form=form)
         self._promising = partial(promising, profile=profile)
@@ -235,28 +237,59 @@ class Receiver:
             return None
         ready = self._waiting.take(is_ready)
         self._waiting = self._waiting.take(~is_ready)
-        if not self._explain:
-            ready = ready.take(self._are_worth_it(ready))
-            if not len(ready):
-                return None
-        measured = self._measure(ready, self._candidates(ready))
-        presses = presses_of(ready, measured, evidence(measured))
-        if self._announce and ready.has_stop.any():
-            ids = run_ids(ready.key, ready.stop_block - WINDOW_BLOCKS)[ready.has_stop]
-            self._stops.update(zip(ids.tolist(), measured.stop[ready.has_stop].tolist(), strict=True))
-        self._echoes.note(presses.take(presses.evidence >= self._profile.min_evidence))
-        return presses
+        presses, unsure = self._measure_clean(ready)
+        if len(unsure):
+            measured = self._measure(unsure, self._candidates(unsure))
+            presses.append(presses_of(unsure, measured, evidence(measured)))
+        if not presses:
+            return None
+        joined = Presses.concatenate(presses)
+        if self._announce:
+            ended = joined.take(joined.has_stop)
+            ids = run_ids(ended.key, ended.last_window)
+            self._stops.update(zip(ids.tolist(), ended.stop.tolist(), strict=True))
+        self._echoes.note(joined.take(joined.evidence >= self._profile.min_evidence))
+        return joined
 
-    def _are_worth_it(self, parts: Parts) -> Bools:
-        """Which parts are not hopeless at first look: in their middle, or if long near their ends, where no hole is."""
+    def _measure_clean(self, parts: Parts) -> tuple[list[Presses], Parts]:
+        """Look at parts: return those that are clean as presses, and those that must be measured in full."""
         start, stop = parts.start_block * self._block_len, parts.stop_block * self._block_len
         length = self._screen.length
+        begin = (start + stop - length) // 2
+        seen = self._look(parts.key, begin)
+        rows = np.flatnonzero(clean(seen))
+        is_clean = np.zeros(len(parts), np.bool_)
+        presses = []
+        if len(rows):
+            some, tones, middle = parts.take(rows), seen.take(rows), begin[rows] + (length - 1) / 2.0
+            starts, found_start = self._edges.find(self._pieces, some.key, tones, middle, start[rows], rising=True)
+            stops, found_stop = self._edges.find(self._pieces, some.key, tones, middle, stop[rows], rising=False)
+            found = (found_start | ~some.has_start) & (found_stop | ~some.has_stop)
+            starts = np.where(some.has_start, starts, start[rows])
+            stops = np.where(some.has_stop, stops, stop[rows])
+            is_clean[rows] = found
+            if found.any():
+                presses.append(
+                    clean_presses(some.take(found), tones.take(found), starts[found], stops[found], self.samplerate)
+                )
+        worth_it = ~is_clean
+        if not self._explain:
+            worth_it &= self._are_worth_it(parts, seen)
+            # A whole run that is hopeless is dropped; of a longer one, the end of what is not must be known.
+            hopeless = ~worth_it & ~is_clean & ~(parts.has_start & parts.has_stop)
+            if hopeless.any():
+                presses.append(hopeless_presses(parts.take(hopeless), self._block_len))
+        return presses, parts.take(worth_it)
+
+    def _are_worth_it(self, parts: Parts, seen: Glimpses) -> Bools:
+        """Which parts are not hopeless at first look: in their middle, or if long near their ends, where no hole is."""
         is_long = parts.stop_block - parts.start_block >= PART
         least = self._hopeless - np.where(is_long, LONG_PART_ODDS, 0.0)
-        worth_it = odds(self._look(parts.key, (start + stop - length) // 2)) > least
+        worth_it = odds(seen) > least
         long = np.flatnonzero(~worth_it & is_long)
+        length = self._screen.length
         inset = length // 4
-        for begin in (start + inset, stop - inset - length):
+        for begin in (parts.start_block * self._block_len + inset, parts.stop_block * self._block_len - inset - length):
             if len(long):
                 worth_it[long] = odds(self._look(parts.key[long], begin[long])) > least[long]
                 long = long[~worth_it[long]]
@@ -341,7 +374,8 @@ class Receiver:
     def _verdicts(self, presses: Presses, settled: Ints) -> list[tuple[int, int, Event]]:
         """Judge finished presses."""
         presses = replace(presses, on_ms=1000.0 * (presses.stop - presses.start) / self.samplerate)
-        verdicts = Verdicts(presses, evidence(presses), self._profile)
+        proof = np.where(np.isinf(presses.evidence), presses.evidence, evidence(presses))
+        verdicts = Verdicts(presses, proof, self._profile)
         echoes = self._echoes.refusals(presses, np.flatnonzero(verdicts.accepted))
         accepted = verdicts.accepted
         for row in echoes:

@@ -32,9 +32,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "judgement": WORDS | {"columns", "signals", "measurement"},
     "detector": WORDS | {"columns", "signals", "goertzel"},
     "screen": WORDS | {"columns", "signals"},
+    "clean_edges": WORDS | {"columns", "signals", "screen"},
     # 2: time
-    "presses": WORDS | {"columns", "signals", "measurement", "judgement", "detector"},
-    "receiver": WORDS | {"columns", "signals", "goertzel", "screen", "measurement", "judgement", "detector", "presses"},
+    "presses": WORDS | {"columns", "signals", "detector", "screen", "measurement", "judgement"},
+    "receiver": WORDS
+    | {"columns", "signals", "goertzel", "screen", "clean_edges", "measurement", "judgement", "detector", "presses"},
     "stream": WORDS | {"signals", "goertzel", "receiver"},
     "decoder": WORDS | {"signals", "goertzel", "stream"},
     "conformance": set(),
@@ -66,6 +68,7 @@ PURE = {name for name in MAY_IMPORT if name in WORDS} | {
     "judgement",
     "detector",
     "screen",
+    "clean_edges",
     "presses",
     "receiver",
     "stream",

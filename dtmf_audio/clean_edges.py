@@ -1,0 +1,126 @@
+"""Edges of clean presses: where a pair that is known exactly begins and ends, for hundreds of presses at a time.
+
+The screen gives a clean press its frequencies, levels and phases. What is left to find is where it starts and stops, and
+that takes two short looks at each edge:
+
+1. The energy around the rough edge over the power of the pair is how long the pair is on there: the edge to 1 ms.
+2. Around it, each of some hundred edges, of ramps of 0 to 5 ms, is held against the samples. With the pair ``s`` and
+   the gain ``g`` of an edge, ``sum(2 x g s - (g s)**2)`` is the log-likelihood ratio but for a factor: the greatest wins.
+
+What the best edge leaves over tells whether the press is as clean as it seemed. If it is not, :meth:`CleanEdges.find`
+says so and the press is measured like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dtmf_audio.columns import Bools, Ints
+from dtmf_audio.screen import Glimpses
+from dtmf_audio.signals import SAMPLE_SCALE, Samples
+from dtmf_audio.tones import HIGH_HZ, LOW_HZ
+
+OUTSIDE_MS, INSIDE_MS = 4.0, 18.0  # how far a window that carries the pair may reach past the edge, and then some
+FEWEST_MS = 4.0  # less of the pair around an edge is no edge
+RAMPS_MS = (0.0, 1.0, 2.0, 3.0, 5.0)
+SEARCH_MS = 1.25  # what beats and ramps can shift the first look by
+STEP_MS = 0.125  # edges are looked for so finely, or to the sample
+RAMP_GAIN = 12.0  # what a ramp must win over a hard edge, in variances of the noise
+LEFT_OVER = 0.04  # share of the pair's power around an edge that may be left over
+
+Read = Callable[[Ints, Ints, int], npt.NDArray[np.float32]]
+
+
+class CleanEdges:
+    """Finds the edges of clean presses at one sample rate."""
+
+    def __init__(self, samplerate: int) -> None:
+        self._omega_per_hz = 2 * np.pi / samplerate
+        self._outside, self._inside, self._fewest = (
+            round(ms * samplerate / 1000.0) for ms in (OUTSIDE_MS, INSIDE_MS, FEWEST_MS)
+        )
+        self._reach = round((max(RAMPS_MS) / 2 + SEARCH_MS + 0.5) * samplerate / 1000.0)
+        at = np.arange(-self._reach, self._reach)
+        step = max(1, round(STEP_MS * samplerate / 1000.0))
+        n_steps = round(SEARCH_MS * samplerate / 1000.0) // step
+        feet, gains = [], []
+        for ramp_ms in RAMPS_MS:
+            n_ramp = round(ramp_ms * samplerate / 1000.0)
+            for shift in step * np.arange(-n_steps, n_steps + 1):
+                foot = int(shift) - n_ramp // 2
+                progress = np.clip((at + 0.5 - foot) / max(n_ramp, 1e-9), 0.0, 1.0)
+                feet.append(foot)
+                gains.append(0.5 - 0.5 * np.cos(np.pi * progress))
+        self._feet = np.array(feet)
+        self._gains = np.array(gains, np.float32).T.copy()  # (2 reach, n_edges)
+        self._squares = self._gains**2
+        self._n_hard = len(feet) // len(RAMPS_MS)
+        waves = np.exp(1j * self._omega_per_hz * np.outer(LOW_HZ + HIGH_HZ, at + 0.5))
+        parts = np.stack([waves.real, -waves.imag], axis=1).astype(np.float32)  # (8, 2, 2 reach)
+        rows, columns = np.divmod(np.arange(16), 4)
+        self._waves = np.concatenate([parts[rows], parts[4 + columns]], axis=1)  # (16, 4, 2 reach)
+
+    def find(
+        self, read: Read, key: Ints, seen: Glimpses, middle: npt.NDArray[np.floating[Any]], rough: Ints, *, rising: bool
+    ) -> tuple[Ints, Bools]:
+        """Find one edge of each press.
+
+        Parameters
+        ----------
+        read : callable
+            Gives the audio of each key's channel from a sample on, (n, length), in steps of 16 bits.
+        key : int64, shape (n,)
+        seen : Glimpses, length n
+            With amplitudes at ``middle``, samples of the stream, shape (n,).
+        rough : int64, shape (n,)
+            Where the windows with the pair begin, or end.
+        rising : bool
+            Whether it is the start that is looked for.
+
+        Returns
+        -------
+        edges : int64, shape (n,)
+        found : bool, shape (n,)
+            Whether the press is clean there; otherwise the edge says nothing.
+        """
+        power = (np.abs(seen.low) ** 2 + np.abs(seen.high) ** 2) / 2.0
+        noise = power / 10.0 ** (seen.snr_db / 10.0)
+        length = self._outside + self._inside
+        begin = rough - (self._outside if rising else self._inside)
+        around = read(key, begin, length)
+        covered = (_energy(around) - noise * length) / power  # samples
+        found = (covered >= self._fewest) & (covered <= length)
+        n_covered = np.rint(np.clip(covered, self._fewest, length)).astype(np.int64)
+        near = begin + (length - n_covered if rising else n_covered)
+
+        window = read(key, near - self._reach, 2 * self._reach)
+        if not rising:
+            window = window[:, ::-1]
+        turn = (near - 0.5 - middle) * self._omega_per_hz
+        low, high = seen.low * np.exp(1j * seen.low_hz * turn), seen.high * np.exp(1j * seen.high_hz * turn)
+        sign = 1.0 if rising else -1.0  # backwards, phasors turn the other way
+        amplitudes = np.stack([low.real, sign * low.imag, high.real, sign * high.imag], axis=1)
+        pair = self._pair(key % 16, (SAMPLE_SCALE * amplitudes).astype(np.float32))
+        likelihood = (2.0 * window * pair) @ self._gains - (pair * pair) @ self._squares  # (n, n_edges)
+        likelihood[:, : self._n_hard] += (RAMP_GAIN * SAMPLE_SCALE**2 * noise)[:, np.newaxis]
+        best = likelihood.argmax(axis=1)
+        left_over = _energy(window) - likelihood[np.arange(len(best)), best] / SAMPLE_SCALE**2
+        found &= left_over <= (LEFT_OVER * power + RAMP_GAIN * noise) * 2 * self._reach
+        return near + self._feet[best] if rising else near - self._feet[best], found
+
+    def _pair(self, label: Ints, amplitudes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Samples of each pair around its edge, (n, 2 reach), key by key: products of small matrices are cheap."""
+        pair = np.empty((len(label), 2 * self._reach), np.float32)
+        for key in np.unique(label).tolist():
+            rows = np.flatnonzero(label == key)
+            pair[rows] = amplitudes[rows] @ self._waves[key]
+        return pair
+
+
+def _energy(samples: npt.NDArray[Any]) -> Samples:
+    """Sum of squares, full scale 1.0, (n,)."""
+    return np.asarray(np.einsum("ij,ij->i", samples, samples) / SAMPLE_SCALE**2, np.float64)

@@ -1,11 +1,12 @@
 """Edges of clean presses: where a pair that is known exactly begins and ends, for hundreds of presses at a time.
 
-The screen gives a clean press its frequencies, levels and phases. What is left to find is where it starts and stops, and
-that takes two short looks at each edge:
+The screen gives a clean press its frequencies, levels and phases. What is left to find is where it starts and stops,
+and that takes two short looks at each edge:
 
 1. The energy around the rough edge over the power of the pair is how long the pair is on there: the edge to 1 ms.
 2. Around it, each of some hundred edges, of ramps of 0 to 5 ms, is held against the samples. With the pair ``s`` and
-   the gain ``g`` of an edge, ``sum(2 x g s - (g s)**2)`` is the log-likelihood ratio but for a factor: the greatest wins.
+   the gain ``g`` of an edge, ``sum(2 x g s - (g s)**2)`` is the log-likelihood ratio but for a factor; the greatest
+   wins.
 
 What the best edge leaves over tells whether the press is as clean as it seemed. If it is not, :meth:`CleanEdges.find`
 says so and the press is measured like any other.

@@ -7,7 +7,7 @@ columns and handled all at once; a row becomes an object only when it leaves the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -22,15 +22,17 @@ class Columns:
     """Base of the tables; every field of a subclass is an array of shape (n,)."""
 
     def __len__(self) -> int:
-        return len(getattr(self, fields(self)[0].name))
+        return len(getattr(self, next(iter(self.__dataclass_fields__))))
 
     def take(self, rows: npt.NDArray[Any] | slice) -> Self:
         """Return the rows of these indices, of a slice, or where a mask holds, as a table of the same kind."""
-        return type(self)(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+        return type(self)(**{name: getattr(self, name)[rows] for name in self.__dataclass_fields__})
 
     @classmethod
     def concatenate(cls, parts: Sequence[Self]) -> Self:
         """Join tables end to end; at least one."""
         if len(parts) == 1:
             return parts[0]
-        return cls(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)})
+        return cls(
+            **{name: np.concatenate([getattr(part, name) for part in parts]) for name in cls.__dataclass_fields__}
+        )

@@ -195,7 +195,8 @@ class RunTracker:
         Far away if there is none; only runs of enough windows count.
         """
         runs = Runs.concatenate([self._ended, self.open.take(self.open.count >= FEWEST_WINDOWS)])
-        runs = runs.take(np.isin(runs.key, key))
+        if len(runs) > 16 * len(key):
+            runs = runs.take(np.isin(runs.key, key))  # of thousands of channels, few ask
         if not len(runs):
             return np.full(len(key), -FAR), np.full(len(key), FAR)
         runs = runs.take(np.argsort(runs.ids))

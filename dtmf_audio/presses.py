@@ -220,38 +220,36 @@ class EchoFinder:
         self._profile = profile
         self._within = profile.echo_ms * samplerate / 1000.0
         self._longest = LONGEST_ECHO_MS * samplerate / 1000.0
-        self._loud: list[_Loud] = []
+        self._loud: _Loud | None = None
 
     def note(self, parts: Presses) -> None:
         """Take note of sound parts."""
-        if self._within > 0 and len(parts):
-            self._loud.append(
-                _Loud(
-                    channel=parts.key // 16,
-                    key=parts.key,
-                    first_window=parts.first_window,
-                    last_window=parts.last_window,
-                    stop=parts.stop,
-                    pair_dbm0=parts.pair_dbm0,
-                )
-            )
+        if self._within <= 0 or not len(parts):
+            return
+        loud = _Loud(
+            channel=parts.key // N_KEYS,
+            key=parts.key,
+            first_window=parts.first_window,
+            last_window=parts.last_window,
+            stop=parts.stop,
+            pair_dbm0=parts.pair_dbm0,
+        )
+        self._loud = loud if self._loud is None else _Loud.concatenate([self._loud, loud])
 
     def forget(self, before: int) -> None:
         """Drop parts of which no press that goes on at a sample can be the echo."""
-        self._loud = [loud for loud in self._loud if loud.stop.max() + self._longest >= before]
+        if self._loud is not None and self._loud.stop[0] + 2 * self._longest < before:
+            kept = self._loud.take(self._loud.stop + self._longest >= before)
+            self._loud = kept if len(kept) else None
 
     def refusals(self, presses: Presses, rows: Ints) -> dict[int, Refusal]:
         """Refusals by row, of these rows."""
-        if not self._loud or not len(rows):
+        loud = self._loud
+        if loud is None or not len(rows):
             return {}
         least_db = min(self._profile.echo_db, self._profile.other_echo_db)
         level = presses.pair_dbm0
-        loudest = max(float(loud.pair_dbm0.max()) for loud in self._loud)
-        faint = rows[level[rows] < loudest - least_db]
-        if not len(faint):
-            return {}
-        loud = _Loud.concatenate(self._loud)
-        self._loud = [loud]
+        faint = rows[level[rows] < loud.pair_dbm0.max() - least_db]
         refusals: dict[int, Refusal] = {}
         for row in faint.tolist():
             key = int(presses.key[row])

@@ -106,11 +106,15 @@ class Receiver:
         self._ages = np.array([round(ms / BLOCK_MS * self._block_len) for ms in ANNOUNCE_MS])
         self._origin = 0  # where in the stream the numbering of samples and windows below begins
         self._audio = np.zeros((n_channels, 0), np.float32)
+        none, nothing = np.zeros(0, np.int64), np.zeros(0, np.bool_)
+        self._no_parts = Parts(
+            key=none, run_first=none, start_block=none, stop_block=none, has_start=nothing, has_stop=nothing
+        )
+        self._no_presses = hopeless_presses(self._no_parts, self._block_len)
         self._begin()
 
     def _begin(self) -> None:
         """Start numbering samples and windows at 0."""
-        none, nothing = np.zeros(0, np.int64), np.zeros(0, np.bool_)
         self._tracker = RunTracker()
         self.n_fed = 0
         self._lost: list[tuple[int, int]] = []
@@ -120,11 +124,9 @@ class Receiver:
         self._audio = np.zeros((self._n_channels, max(self._used, self._audio.shape[1])), np.float32)
         self._n_blocks = 0
         self._phasors = self._gate.no_phasors(self._n_channels)
-        self._waiting = Parts(
-            key=none, run_first=none, start_block=none, stop_block=none, has_start=nothing, has_stop=nothing
-        )
+        self._waiting = self._no_parts
         self._pending: Presses | None = None
-        self._told = none  # run_ids of runs told to have started
+        self._told = np.zeros(0, np.int64)  # run_ids of runs told to have started
         self._stops: dict[int, int] = {}  # measured stop, by run_ids of key and last window
         self._echoes = EchoFinder(self._profile, self.samplerate)
 
@@ -414,16 +416,16 @@ class Receiver:
         """Tell the tones that have become sure."""
         events: list[tuple[int, int, Event]] = []
         for runs in (ended, self._tracker.open):
-            if not len(runs):
-                continue
-            previous, _ = self._tracker.neighbours(runs.key, runs.first, runs.last)
-            for age, length in enumerate(self._ages.tolist()):
-                heard_until = runs.first * self._block_len + length
-                window = heard_until // self._block_len - WINDOW_BLOCKS  # the last that is known then
-                due = (runs.age == age) & (heard_until <= self.n_fed)
+            previous = None
+            while True:
+                heard_until = runs.first * self._block_len + self._ages[np.minimum(runs.age, ANNOUNCED - 1)]
+                due = (runs.age < ANNOUNCED) & (heard_until <= self.n_fed)
                 if not due.any():
-                    continue
+                    break
                 runs.age[due] += 1
+                if previous is None:
+                    previous, _ = self._tracker.neighbours(runs.key, runs.first, runs.last)
+                window = heard_until // self._block_len - WINDOW_BLOCKS  # the last that is known then
                 is_settled = (runs.first - previous > self._join_windows) | (previous + SETTLE_WINDOWS < window)
                 rows = np.flatnonzero(due & is_settled & (runs.last >= window - BRIDGED_WINDOWS))
                 if len(rows):
@@ -437,26 +439,50 @@ class Receiver:
         stop_block = -(-heard_until // self._block_len)
         parts = _parts(some, start_block, stop_block - start_block)
         parts = replace(parts, has_stop=np.zeros(len(rows), np.bool_))
-        measured = self._measure(parts, self._candidates(parts, heard_until=heard_until), heard_until=heard_until)
+        openings, rows_of = self._openings(parts, heard_until)
         least = self._profile.min_evidence + ANNOUNCE_EVIDENCE
-        proof = evidence(measured)
-        sure = np.flatnonzero(Verdicts(measured, proof, self._profile, min_evidence=least).accepted)
-        if not len(sure):
-            return []
-        openings = presses_of(parts, measured, proof)
+        verdicts = Verdicts(openings, openings.evidence, self._profile, min_evidence=least)
+        sure = np.flatnonzero(verdicts.accepted)
         echoes = self._echoes.refusals(openings, sure)
         holes = Holes(self._profile.bridge_ms, self.samplerate, self._lost)
         events: list[tuple[int, int, Event]] = []
-        for i in sure.tolist():
-            if i in echoes:
+        for opening in sure.tolist():
+            if opening in echoes:
                 continue
-            key, start, until = int(some.key[i]), int(measured.start[i]), int(heard_until[i])
+            i = int(rows_of[opening])
+            key, start, until = int(some.key[i]), int(openings.start[opening]), int(heard_until[i])
             runs.age[rows[i]] = ANNOUNCED
             self._told = np.sort(np.append(self._told, run_ids(some.key[i], some.first[i])))
             stop = self._stops.get(int(run_ids(some.key[i], previous[i])))
             if stop is None or not holes(np.array([stop]), np.array([start]))[0]:
                 events.append((until, key, self._tone_started(key, start, until)))
         return events
+
+    def _openings(self, parts: Parts, heard_until: Ints) -> tuple[Presses, Ints]:
+        """Measure parts on what was heard of them until a sample: those that are not hopeless, and which they are."""
+        length = self._screen.length
+        begin = heard_until - length
+        seen = self._look(parts.key, begin)
+        rows = np.flatnonzero(clean(seen) & parts.has_start)
+        openings, rows_of = [], []
+        is_clean = np.zeros(len(parts), np.bool_)
+        if len(rows):
+            some, tones = parts.take(rows), seen.take(rows)
+            middle, rough = begin[rows] + (length - 1) / 2.0, some.start_block * self._block_len
+            start, found = self._edges.find(self._pieces, some.key, tones, middle, rough, rising=True)
+            is_clean[rows] = found
+            rows_of.append(rows[found])
+            stop = heard_until[rows[found]]
+            openings.append(clean_presses(some.take(found), tones.take(found), start[found], stop, self.samplerate))
+        rows = np.flatnonzero(~is_clean & (odds(seen) > self._hopeless))
+        if len(rows):
+            some, until = parts.take(rows), heard_until[rows]
+            measured = self._measure(some, self._candidates(some, heard_until=until), heard_until=until)
+            rows_of.append(rows)
+            openings.append(presses_of(some, measured, evidence(measured)))
+        if not openings:
+            return self._no_presses, rows
+        return Presses.concatenate(openings), np.concatenate(rows_of)
 
     def _tone_started(self, key: int, start: int, heard_until: int) -> ToneStarted:
         return ToneStarted(

@@ -74,7 +74,7 @@ def _bandwidth(bench: Bench) -> list[Point]:
             widths = [(up + down) / 10.0 for up, down in found]
             offsets = [(up - down) / 20.0 for up, down in found]
             worst = max(offsets, key=abs) if centre else min(widths)
-            good = abs(worst) <= 0.2 if centre else all(3.6 <= width <= 6.0 for width in widths)
+            good = (abs(worst) <= 0.2 and min(widths) > 0) if centre else all(3.6 <= width <= 6.0 for width in widths)
             each = offsets if centre else widths
             return Outcome(
                 verdict=Verdict.PASS if good else Verdict.FAIL,

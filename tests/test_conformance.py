@@ -476,3 +476,26 @@ def test_recordings_are_counted_by_the_hour_and_music_apart(tmp_path: Path):
     rows = {row.id: row for row in run(quick=True, only=["N10", "N11", "N12"], talk_off=str(tmp_path)).rows}
     assert (rows["N10"].verdict, rows["N10"].trials, rows["N10"].false) == (Verdict.PASS, 1, 0)
     assert (rows["N12"].verdict, rows["N12"].false) == (Verdict.REPORTED, 3)
+
+
+# ---- A decoder whose failures are known ----------------------------------------------------------
+
+sys.path.append(str(Path(__file__).resolve().parent / "benchmarks"))
+from peer_decoders import Spandsp  # noqa: E402
+
+SPANDSP = Spandsp()
+
+
+@pytest.mark.skipif(not SPANDSP.available(), reason="spandsp is not on this machine")
+def test_spandsp_fails_where_it_is_known_to():
+    def judged(profile: str, *only: str) -> dict[str, Row]:
+        report = run(lambda pcm, rate: SPANDSP.decode_pcm(pcm), profile=profile, only=only)
+        return {f"{row.id} {row.what}": row for row in report.rows}
+
+    found = judged("att", "R3", "R9", "M5")
+    assert found["R3 both tones ±1.5 %, all signs"].value == pytest.approx(23.0, abs=4.0)  # % missed, of 1008
+    hole = found["R9 a hole of 10 ms in 100 ms, 40 ms on both sides, phase goes on, silent"]
+    assert hole.doubled / hole.trials == pytest.approx(0.40, abs=0.05)
+    assert found["M5 test 5 by spandsp: 54 bursts, from +3 dBm0"].value == 45.0
+    assert all(row.verdict is Verdict.FAIL for row in judged("ntt", "N2").values())  # hears what must not operate
+    assert any(row.verdict is Verdict.FAIL for row in judged("denmark", "R5").values())  # 6 dB, high group louder

@@ -145,11 +145,11 @@ def _pairs(points: tuple[CurvePoint, ...]) -> tuple[CurvePoint, ...]:
 
 def _hole(ear: Ear, bench: Bench) -> Curve:
     def make(rng: Rng, hole_ms: float) -> Clip:
-        return interrupted(rng, _n(bench), bench.samplerate, hole_ms, on_ms=200.0)
+        return interrupted(rng, _n(bench), bench.samplerate, hole_ms, on_ms=200.0, beside_ms=40.0)
 
     return Curve(
         id="hole",
-        title="Hole in a press of 200 ms",
+        title="Hole in a press of 200 ms, 40 ms on both sides",
         x_label="hole, ms",
         y_label="share heard once",
         points=_points(ear, bench, "hole", _steps(0.0, 50.0, 2.0, bench), make),

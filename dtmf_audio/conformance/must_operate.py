@@ -176,17 +176,19 @@ def interrupted(
     jump: bool = False,
     noise_dbm0: float | None = None,
     on_ms: float = 100.0,
+    beside_ms: float = 0.0,
 ) -> Clip:
-    """Presses with a hole at a random place each.
+    """Presses with a hole at a random place each, with so much of the press on both sides of it at least.
 
     After the hole the tones go on as if there had been none, or jump to other phases; in it there is silence or noise.
     """
     clip = dial(rng, random_keys(rng, n), samplerate, on_ms=on_ms, gap_ms=80.0)
     after = _at_other_phases(rng, clip, on_ms) if jump else clip.samples
-    hole = samples_from_ms(hole_ms, samplerate)
+    hole, beside = (samples_from_ms(length_ms, samplerate) for length_ms in (hole_ms, beside_ms))
     samples = clip.samples.copy()
     for press in clip.presses:
-        start = int(rng.integers(press.start, press.stop - hole + 1))
+        first = press.start + beside
+        start = int(rng.integers(first, max(first, press.stop - beside - hole) + 1))
         samples[start + hole : press.stop] = after[start + hole : press.stop]
         filling = np.zeros(hole)
         if noise_dbm0 is not None:
@@ -205,21 +207,24 @@ def _at_other_phases(rng: Rng, clip: Clip, on_ms: float) -> Samples:
 
 
 def _interruption(bench: Bench) -> list[Point]:
-    bridge_ms = bench.limits.bridge_ms
-    lengths = sorted({10.0, bridge_ms})
+    def make(hole_ms: float, jump: bool, noise_dbm0: float | None, beside_ms: float) -> Make:
+        return lambda rng: interrupted(
+            rng, bench.n, bench.samplerate, hole_ms, jump=jump, noise_dbm0=noise_dbm0, beside_ms=beside_ms
+        )
 
-    def make(hole_ms: float, jump: bool, noise_dbm0: float | None) -> Make:
-        return lambda rng: interrupted(rng, bench.n, bench.samplerate, hole_ms, jump=jump, noise_dbm0=noise_dbm0)
-
+    kinds = [  # the phase jumps; level of what is in the hole; least length of both sides, ms
+        *((jump, noise_dbm0, 0.0) for jump in (False, True) for noise_dbm0 in (None, -25.0)),
+        (False, None, 40.0),  # the hardest: each side is a press of its own
+    ]
     return [
         must(
-            f"a hole of {hole_ms:g} ms in 100 ms, {'phase jumps' if jump else 'phase goes on'}, "
+            f"a hole of {hole_ms:g} ms in 100 ms{', 40 ms on both sides' if beside_ms else ''}, "
+            f"{'phase jumps' if jump else 'phase goes on'}, "
             f"{'silent' if noise_dbm0 is None else f'noise at {noise_dbm0:g} dBm0'}",
-            make(hole_ms, jump, noise_dbm0),
+            make(hole_ms, jump, noise_dbm0, beside_ms),
         )
-        for hole_ms in lengths
-        for jump in (False, True)
-        for noise_dbm0 in (None, -25.0)
+        for hole_ms in sorted({10.0, bench.limits.bridge_ms})
+        for jump, noise_dbm0, beside_ms in kinds
     ]
 
 

@@ -183,6 +183,14 @@ def test_a_row_is_the_same_whatever_else_is_run():
     assert [row for row in run(quick=True, only=["R1", "N3"]).rows if row.id == "N3"] == list(alone)
 
 
+def test_progress_counts_every_point_once_to_the_end():
+    told = []
+    report = run(deaf, quick=True, only=["R3", "N1"], progress=lambda *told_now: told.append(told_now))
+    assert [done for done, _, _ in told] == list(range(len(report.rows) + 1))
+    assert {total for _, total, _ in told} == {len(report.rows)}
+    assert told[0][2].startswith("R3 both tones")
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

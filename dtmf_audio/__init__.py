@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from dtmf_audio.decoder import decode
     from dtmf_audio.errors import (
         AudioFileError,
+        DecoderError,
         DtmfError,
         InvalidRequestError,
         InvalidSettingError,
@@ -29,6 +30,7 @@ __all__ = [
     "PROFILES",
     "AudioFileError",
     "AudioFrame",
+    "DecoderError",
     "DetectedTone",
     "DtmfError",
     "InvalidRequestError",

@@ -3,7 +3,8 @@
 Conventions
 -----------
 - Standard output holds the answer alone; errors and progress go to standard error, progress only to a terminal.
-- Exit status 0: done, and tones were found; 1: decoded, and there were none; 2: unusable input or arguments.
+- Exit status 0: done, and tones were found, or no test failed; 1: decoded, and there were none, or a test failed;
+  2: unusable input or arguments.
   For check, 0: nothing to mend; 1: something; 2: no tones too, since nothing can then be said of their sender.
   A reader that goes away and an interrupt end it in silence, with 141 and 130, as a shell reports SIGPIPE and SIGINT.
 - numpy and all that needs it is imported in the commands, so that help, usage errors and the table come at once.
@@ -43,6 +44,7 @@ RAW_ENCODINGS = (
 
 PROGRESS_AFTER_S = 1.0  # chosen: whoever waits for less needs no bar
 PROGRESS_WIDTH = 30
+PROGRESS_LABEL = 40  # characters of what is being done
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -99,8 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dtmf-audio",
         description="Render DTMF tones to audio, and decode audio back into tones.\n\n"
-        "Exit status: 0 if all went well, 1 if decode found no tones or check found something to\n"
-        "mend, 2 if the input or the arguments cannot be used.",
+        "Exit status: 0 if all went well, 1 if decode found no tones, check found something to mend or\n"
+        "a conformance test failed, 2 if the input or the arguments cannot be used.",
         epilog="example:\n  dtmf-audio render '425-555-01#' -o keys.wav && dtmf-audio decode keys.wav",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -111,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_decode(commands)
     _add_check(commands)
     _add_tones(commands)
+    _add_conformance(commands)
     return parser
 
 
@@ -318,6 +321,48 @@ def _add_tones(commands: Any) -> None:
     )
 
 
+def _add_conformance(commands: Any) -> None:
+    parser = _add_command(
+        commands,
+        _conformance,
+        usage="conformance [options]",
+        summary="judge this receiver, or any other decoder, by the standards",
+        description="Run the tests of ITU-T Q.23 and Q.24, ETSI, AT&T and the Mitel cassette, and print\n"
+        "what was sent, what was heard, and what was asked: G1-G12 of the sender, R1-R25 that must\n"
+        "operate, N1-N13 that must not, M2-M7 of the cassette.\n\n"
+        "Exit status: 0 if no row failed, 1 if one did, 2 if the decoder or the arguments cannot be\n"
+        "used.",
+        example="dtmf-audio conformance --only R3,N3 --quick --decoder 'dtmf-audio decode --profile q24 {}'",
+    )
+    parser.add_argument(
+        "--profile",
+        choices=PROFILES,
+        default="q24",
+        help="whose limits to judge by, and the profile of this receiver (default: q24, all of ITU-T Q.24)",
+    )
+    parser.add_argument(
+        "--decoder",
+        metavar="COMMAND",
+        help="judge this program instead: it gets the path of a WAV file in the place of {}, or as its last argument, "
+        "and prints the keys",
+    )
+    parser.add_argument("--only", metavar="IDS", help="run these tests alone, such as R2,R3,N1")
+    parser.add_argument("--quick", action="store_true", help="48 presses a point instead of 1008, and wide bounds")
+    parser.add_argument(
+        "--seed", type=_seed, metavar="N", default=0, help="the same seed, the same signals (default: 0)"
+    )
+    parser.add_argument(
+        "--samplerate", type=int, metavar="HZ", default=DEFAULT_SAMPLERATE, help="8000 to 192000 (default: 8000)"
+    )
+    parser.add_argument(
+        "--talk-off",
+        metavar="FOLDER",
+        help="recordings in which no key is pressed, for the tests of speech; those in a folder named music are music",
+    )
+    parser.add_argument("--json", metavar="FILE", help="also write rows and curves as JSON; - is standard output alone")
+    parser.add_argument("--html", metavar="FILE", help="also write one page with the rows and the curves")
+
+
 def _seed(text: str) -> int:
     seed = int(text)
     if seed < 0:
@@ -471,9 +516,15 @@ def _decode_file(file: str, raw: RawFormat | None, args: argparse.Namespace) -> 
     with open_audio(file, raw=raw, partial=args.partial) as reader:
         numbers = range(reader.channels) if args.channel is None else [args.channel]
         found: dict[int, list[Tone]] = {number: [] for number in numbers}
-        with _ProgressBar(reader.name, reader.samplerate) as bar:
+        with _ProgressBar() as bar:
+
+            def progress(done: int, total: int | None) -> None:
+                seconds = f"{done / reader.samplerate:.0f} s"
+                of = f" of {total / reader.samplerate:.0f} s" if total else ""
+                bar.show(done, total, lambda drawn: f"{reader.name}: {drawn}{seconds}{of}")
+
             for tone in iter_reader(
-                reader, channel=args.channel, profile=args.profile, goertzel=args.goertzel, progress=bar.update
+                reader, channel=args.channel, profile=args.profile, goertzel=args.goertzel, progress=progress
             ):
                 found[tone.channel].append(tone.tone)
                 if args.json:
@@ -506,24 +557,20 @@ def _raw_format(args: argparse.Namespace) -> RawFormat | None:
 
 
 class _ProgressBar:
-    """How far a long file is, on standard error if that is a terminal; erased in the end."""
+    """How far something long is, on standard error if that is a terminal; erased in the end."""
 
-    def __init__(self, name: str, samplerate: int) -> None:
-        self._name = name
-        self._samplerate = samplerate
+    def __init__(self) -> None:
         self._on_terminal = sys.stderr is not None and sys.stderr.isatty()
         self._begin_s = time.monotonic()
         self._shown = False
 
-    def update(self, done: int, total: int | None) -> None:
-        """Show how many frames are done, of how many in all if that is known."""
+    def show(self, done: int, total: int | None, text: Callable[[str], str]) -> None:
+        """Show how much is done, of how much in all if that is known; ``text`` puts the bar into words."""
         if not self._on_terminal or time.monotonic() - self._begin_s < PROGRESS_AFTER_S:
             return
-        place = f"{done / self._samplerate:.0f} s"
-        if total:
-            filled = min(PROGRESS_WIDTH, PROGRESS_WIDTH * done // total)
-            place = f"[{'#' * filled}{'.' * (PROGRESS_WIDTH - filled)}] {place} of {total / self._samplerate:.0f} s"
-        _to_stderr(f"\r{self._name}: {place}\x1b[K")
+        filled = min(PROGRESS_WIDTH, PROGRESS_WIDTH * done // total) if total else 0
+        bar = f"[{'#' * filled}{'.' * (PROGRESS_WIDTH - filled)}] " if total else ""
+        _to_stderr(f"\r{text(bar)}\x1b[K")
         self._shown = True
 
     def erase(self) -> None:
@@ -586,6 +633,45 @@ def _tones(_args: argparse.Namespace) -> int:
         key, low_hz, high_hz = ("-", "-", "-") if silent else (tone.key, *(f"{hz:g}" for hz in tone.frequencies_hz))
         _print(f"{key:<5}{tone.value:<7}{tone.event_code:>10}{low_hz:>8}{high_hz:>9}")
     return EXIT_FOUND
+
+
+# --- conformance -------------------------------------------------------------------------------------------------
+
+
+def _conformance(args: argparse.Namespace) -> int:
+    if args.html == "-":
+        args.parser.error("argument --html: must be a file; only --json can go to standard output")
+    if args.html is not None and args.html == args.json:
+        args.parser.error(f"argument --html: {args.html} is where the JSON goes; give another file")
+
+    from dtmf_audio import conformance
+    from dtmf_audio.audio_io import replace_file
+    from dtmf_audio.conformance.page import to_html
+
+    with contextlib.ExitStack() as files, _ProgressBar() as bar:
+
+        def progress(done: int, total: int, label: str) -> None:
+            bar.show(done, total, lambda drawn: f"{drawn}{done} of {total}: {label[:PROGRESS_LABEL]}")
+
+        outputs = {  # opened before the work, so that a bad path is told at once
+            path: files.enter_context(replace_file(path)) for path in (args.json, args.html) if path not in (None, "-")
+        }
+        report = conformance.run(
+            args.decoder,
+            profile=args.profile,
+            only=[] if args.only is None else [case.strip().upper() for case in args.only.split(",")],
+            quick=args.quick,
+            seed=args.seed,
+            samplerate=args.samplerate,
+            talk_off=args.talk_off,
+            curves=args.json is not None or args.html is not None,
+            progress=progress,
+        )
+        for path, write in ((args.json, report.to_json), (args.html, lambda: to_html(report))):
+            if path in outputs:
+                outputs[path].write(write().encode())
+    _print(report.to_json() if args.json == "-" else report.to_table(), end="")
+    return EXIT_FOUND if report.passed else EXIT_NONE
 
 
 # --- standard output and error -----------------------------------------------------------------------------------

@@ -7,7 +7,8 @@
     ├── InvalidSettingError    (ValueError)  a timing, a level, a rate, a profile
     ├── InvalidSignalError     (ValueError)  an array that is not audio: its type, shape or values
     ├── InvalidRequestError    (ValueError)  a request body that is not a sendDtmfTones request
-    └── AudioFileError         (OSError)     a file or pipe that cannot be read or written as audio
+    ├── AudioFileError         (OSError)     a file or pipe that cannot be read or written as audio
+    └── DecoderError           (RuntimeError) a decoder under test that cannot be run, or answers nonsense
 
 Each message names the problem, the place and the remedy, and shows both what was found and what was
 wanted. Arguments are checked once, where they enter; nothing further in checks them again.
@@ -36,3 +37,7 @@ class InvalidRequestError(DtmfError, ValueError):
 
 class AudioFileError(DtmfError, OSError):
     """An audio file or pipe that cannot be opened, read, understood or written."""
+
+
+class DecoderError(DtmfError, RuntimeError):
+    """A decoder that is to be judged and cannot be run, or whose answer cannot be understood."""

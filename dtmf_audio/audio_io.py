@@ -10,9 +10,10 @@ Conventions
 
 Decisions
 ---------
-**libsndfile reads files; a WAV or raw PCM on a pipe is read here.** libsndfile needs to seek, and waits for the end;
-here the header is walked chunk by chunk and the samples come out as they arrive, in bounded memory, however
-long the pipe stays open. Other containers on a pipe are copied to a temporary file first, with a bound.
+**WAV with PCM, floats or G.711, and raw PCM, are read here; libsndfile reads the rest.** libsndfile needs to seek, and
+waits for the end; here the header is walked chunk by chunk and the samples come out as they arrive, in bounded
+memory, however long a pipe stays open. A file takes the same way, which spares its reader the loading of
+libsndfile. Other containers on a pipe are copied to a temporary file first, with a bound.
 
 **Headers are checked here too.** libsndfile shortens a truncated WAV, AIFF or AU without a word, so the length that
 the header declares is compared with the bytes that are there. It also takes a length of 0 for an
@@ -28,7 +29,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self, cast
@@ -215,7 +216,7 @@ class _Opening:
         if self.raw is not None:
             if size % self.raw.frame_bytes and not self.partial:
                 raise ragged(self.name, self.raw, size)
-            return self.pcm(file, self.raw, declared=size, headerless=True)
+            return self.pcm(file.read, self.raw, declared=size, headerless=True)
         layout, problem = None, None
         try:
             layout = read_layout(Front(file, keep=False))
@@ -224,12 +225,17 @@ class _Opening:
         file.seek(0)
         if layout is not None and layout.container == "WAV" and layout.declared is None:
             return self.pipe(file)
+        if layout is not None and layout.pcm is not None:
+            held = self.held(file, layout)
+            file.seek(layout.data_start)
+            return self.pcm(file.read, layout.pcm, declared=held, headerless=False)
         return self.encoded(file, path, layout, problem)
 
     def pipe(self, stream: BinaryIO) -> AudioReader:
         """Open a stream that cannot seek, or whose end alone tells its length."""
+        arriving = getattr(stream, "read1", stream.read)
         if self.raw is not None:
-            return self.pcm(stream, self.raw, declared=None, headerless=True)
+            return self.pcm(arriving, self.raw, declared=None, headerless=True)
         front = Front(stream, keep=True)
         layout = read_layout(front)
         if not front.kept:
@@ -237,7 +243,7 @@ class _Opening:
         if layout is None or layout.container != "WAV":
             return self.file(self.spool(front.kept, stream), None)
         if layout.pcm is not None:
-            return self.pcm(stream, layout.pcm, declared=layout.declared, headerless=False)
+            return self.pcm(arriving, layout.pcm, declared=layout.declared, headerless=False)
         if layout.declared is None:
             front.kept[-4:] = b"\xff" * 4  # the size of the data chunk: libsndfile reads on at this one, not at 0
         return self.encoded(self.spool(front.kept, stream), None, layout, None)
@@ -264,20 +270,28 @@ class _Opening:
         reading.seek(0)
         return cast(BinaryIO, reading)
 
-    def pcm(self, stream: BinaryIO, raw: RawFormat, *, declared: int | None, headerless: bool) -> AudioReader:
-        """Open a stream that stands at its first sample."""
+    def held(self, file: BinaryIO, layout: Layout | None) -> int | None:
+        """Return how many of the declared bytes of samples a regular file holds; refuse one that holds less."""
+        if layout is None or layout.declared is None:
+            return None
+        held = max(os.fstat(file.fileno()).st_size - layout.data_start, 0)
+        if held < layout.declared and not self.partial:
+            raise truncated(self.name, layout.declared, held)
+        return min(held, layout.declared)
+
+    def pcm(
+        self, read: Callable[[int], bytes], raw: RawFormat, *, declared: int | None, headerless: bool
+    ) -> AudioReader:
+        """Open a stream that stands at its first sample, by its method of reading."""
         if declared is not None and declared < raw.frame_bytes:
             raise _no_samples(self.name)
-        decoder = PcmDecoder(stream, self.name, raw, declared=declared, headerless=headerless, partial=self.partial)
+        decoder = PcmDecoder(read, self.name, raw, declared=declared, headerless=headerless, partial=self.partial)
         frames = None if declared is None else declared // raw.frame_bytes
         return self.reader(decoder, raw.samplerate, raw.channels, frames)
 
     def encoded(self, file: BinaryIO, path: str | None, layout: Layout | None, problem: str | None) -> AudioReader:
         """Open a regular file with libsndfile; ``problem`` is what was found wrong with its header."""
-        if layout is not None and layout.declared is not None and not self.partial:
-            held = os.fstat(file.fileno()).st_size - layout.data_start
-            if held < layout.declared:
-                raise truncated(self.name, layout.declared, max(held, 0))
+        self.held(file, layout)
         from dtmf_audio.libsndfile import ERRORS, FileDecoder, SequentialFile
 
         try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO, Literal
+from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 
@@ -15,15 +16,22 @@ class PcmDecoder:
     """Frames of raw PCM from a stream, as soon as they arrive."""
 
     def __init__(
-        self, stream: BinaryIO, name: str, raw: RawFormat, *, declared: int | None, headerless: bool, partial: bool
+        self,
+        read: Callable[[int], bytes],
+        name: str,
+        raw: RawFormat,
+        *,
+        declared: int | None,
+        headerless: bool,
+        partial: bool,
     ) -> None:
-        self._read_some = getattr(stream, "read1", stream.read)
+        self._read_some = read
         self._name = name
         self._raw = raw
         self._declared = declared
         self._headerless = headerless
         self._partial = partial
-        self._pending = bytearray()
+        self._pending = b""  # less than a frame between reads
         self._received = 0
 
     def read(self, frames: int) -> Block:
@@ -40,13 +48,12 @@ class PcmDecoder:
                 ) from error
             if not more:
                 self._check_end()
-                self._pending.clear()
+                self._pending = b""
                 break
             self._received += len(more)
             self._pending += more
         whole = len(self._pending) // size * size
-        payload = self._pending[:whole]
-        del self._pending[:whole]
+        payload, self._pending = self._pending[:whole], self._pending[whole:]
         return decode_pcm(payload, self._raw)
 
     def _check_end(self) -> None:
@@ -58,7 +65,7 @@ class PcmDecoder:
             raise ragged(self._name, self._raw, self._received)
 
 
-def decode_pcm(payload: bytes | bytearray, raw: RawFormat) -> Block:
+def decode_pcm(payload: bytes, raw: RawFormat) -> Block:
     """Return whole frames as an array ``(m, channels)``.
 
     By numpy, not by libsndfile through a file object: an interrupt that arrives in a callback from C is lost.

@@ -380,7 +380,7 @@ def _lay_out(
     rest = np.cumsum(rest) - rest + first_rest
     starts = whole + (rest // PICOSECONDS_PER_S).astype(np.int64)
     stops = whole + on_whole + ((rest + on_rest) // PICOSECONDS_PER_S).astype(np.int64)
-    sounds = np.isin(kinds, list(presses))
+    sounds = np.array([kind in presses for kind in range(len(spans))])[kinds]
     return _Score(presses=presses, kinds=kinds[sounds], starts=starts[sounds], stops=stops[sounds], n_samples=n_samples)
 
 
@@ -396,9 +396,11 @@ def _write_equal_waves(samples: Samples, score: _Score, samplerate: int, ramp: S
     """Compute each different wave once, and copy it to its places."""
     lengths = score.stops - score.starts
     shapes = 2 * score.kinds + lengths % 2  # presses of one kind are n or n + 1 samples long
-    waves = {
-        shape: _wave(score.presses[shape // 2], int(lengths[i]), samplerate, ramp, np.zeros(2)).data
-        for shape, i in zip(*(found.tolist() for found in np.unique(shapes, return_index=True)), strict=True)
+    length_of = np.zeros(shapes.max(initial=0) + 1, np.int64)
+    length_of[shapes] = lengths
+    waves = {  # not by numpy.unique, which loads numpy.ma
+        shape: _wave(score.presses[shape // 2], int(length_of[shape]), samplerate, ramp, np.zeros(2)).data
+        for shape in np.flatnonzero(length_of).tolist()
     }
     output = samples.data  # its slices take half as long to fill as an array's
     for shape, start, stop in zip(shapes.tolist(), score.starts.tolist(), score.stops.tolist(), strict=True):

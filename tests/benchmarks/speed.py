@@ -56,7 +56,6 @@ RATE_48 = 48_000
 SPEECH_FOLDERS = (Path("/usr/share/asterisk/sounds/en"), Path("/usr/share/asterisk/sounds"))
 FRAME = RATE // 50  # 20 ms
 BANK_CHANNELS = 1000
-MIB = 2**20
 TEXT = Path(__file__).resolve().parents[2] / "README.md"  # for espeak-ng to read aloud
 
 

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from dtmf_audio.errors import AudioFileError, InvalidSettingError, InvalidSignalError
 from dtmf_audio.pcm import BITS, BLOCK_FRAMES, DTYPES, ENCODINGS, RAW_ENCODINGS, Block
 from dtmf_audio.places import Source, name_of, path_of, reason
-from dtmf_audio.signals import as_channels, check_samplerate, to_float
+from dtmf_audio.signals import as_channels, check_samplerate, to_float, whole_steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,8 +267,7 @@ def _quantise(samples: npt.NDArray[np.float64], stored: str) -> Block:
     if DTYPES.get(stored, np.float32) not in (np.int16, np.int32):
         return samples.astype(np.float32) if stored == "FLOAT" else samples
     bits = BITS.get(stored, 16)
-    full_scale = 2.0 ** (bits - 1)
-    whole = np.clip(np.rint(samples * full_scale), -full_scale, full_scale - 1)
+    whole = whole_steps(samples, bits)
     if bits <= 16:
         return whole.astype(np.int16) * np.int16(2 ** (16 - bits))
     return whole.astype(np.int32) * np.int32(2 ** (32 - bits))

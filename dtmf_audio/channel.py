@@ -32,7 +32,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dtmf_audio.errors import InvalidSettingError, InvalidSignalError
-from dtmf_audio.signals import Samples, as_channels, check_samplerate, to_float
+from dtmf_audio.signals import Samples, as_channels, check_samplerate, to_float, whole_steps
 from dtmf_audio.units import (
     amplitude_from_dbm0,
     amplitude_ratio_from_db,
@@ -602,7 +602,7 @@ def a_law_decode(octets: npt.NDArray[np.uint8]) -> npt.NDArray[np.int16]:
 
 def _to_int16(samples: Samples) -> npt.NDArray[np.int16]:
     """Nearest 16-bit values, saturated; shape kept."""
-    return np.clip(np.rint(_one_channel(samples) * 32768.0), -32768, 32767).astype(np.int16)
+    return whole_steps(_one_channel(samples), 16).astype(np.int16)
 
 
 # ---- Losses --------------------------------------------------------------------------------------

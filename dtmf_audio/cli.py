@@ -510,7 +510,9 @@ def _decode_file(file: str, raw: RawFormat | None, args: argparse.Namespace) -> 
     """Print the answer for one file; return whether there is a tone in it."""
     from dtmf_audio.audio_io import open_audio
     from dtmf_audio.files import iter_reader, line_name
-    from dtmf_audio.formats import json_line
+
+    if args.json:
+        from dtmf_audio.formats import json_line
 
     several = len(args.files) > 1
     with open_audio(file, raw=raw, partial=args.partial) as reader:

@@ -154,7 +154,13 @@ def to_pcm16(samples: Samples) -> npt.NDArray[np.int16]:
         raise InvalidSignalError(
             f"sample {index} is {samples.ravel()[index]}; 16-bit audio holds -1.0 to 1.0: lower the level"
         )
-    return np.minimum(np.rint(samples * 2.0**15), 2.0**15 - 1).astype(np.int16)
+    return whole_steps(samples, 16).astype(np.int16)
+
+
+def whole_steps(samples: Samples, bits: int) -> Samples:
+    """Return samples in whole steps of so many bits, the nearest ones, limited to what the bits hold."""
+    full_scale = 2.0 ** (bits - 1)
+    return np.clip(np.rint(samples * full_scale), -full_scale, full_scale - 1)
 
 
 def _check_floats(samples: npt.NDArray[Any], offset: int) -> None:

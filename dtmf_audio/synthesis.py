@@ -20,10 +20,10 @@ Equal presses are computed once and copied, since ten thousand tones are seldom 
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,7 @@ MAX_TWIST_DB = 40.0
 MIN_LEVEL_DBM0 = -90.0  # one step of 16-bit PCM
 LOUDEST_PEAK = 1.0 - 2.0**-15  # the largest 16-bit sample
 MAX_SAMPLES = 2**28  # 2 GiB of float64: 9 hours at 8 kHz
+MOST_IN_INT64 = 2**23  # elements whose rests of a sample, each below 1e12, do not overflow
 
 FRAME_SAMPLERATE = 16_000  # app-hosted media: Pcm16K, mono
 FRAME_SAMPLES = 320  # 20 ms
@@ -93,7 +94,56 @@ class RenderedTone:
     stop: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Score:
+    """What sounds when.
+
+    Attributes
+    ----------
+    presses : dict of int and Press
+        The different presses, filled in, by their kind.
+    kinds : int64, shape (n,)
+        Of every press that sounds, in order.
+    starts, stops : int64, shape (n,)
+        Where it sounds: sample indices, half-open.
+    n_samples : int
+        Length of the whole.
+    """
+
+    presses: dict[int, Press]
+    kinds: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+    stops: npt.NDArray[np.int64]
+    n_samples: int
+
+    def tones(self) -> tuple[RenderedTone, ...]:
+        """Tell every tone's place."""
+        tones = (self.presses[kind].tone for kind in self.kinds.tolist())
+        return tuple(
+            RenderedTone(tone=tone, start=start, stop=stop)
+            for tone, start, stop in zip(tones, self.starts.tolist(), self.stops.tolist(), strict=True)
+        )
+
+
+class _Truth:
+    """The attribute :attr:`Rendering.tones`: given as a score, it becomes tones when they are asked for.
+
+    Ten thousand of them take almost as long to make as their audio, and most renderings are only listened to.
+    """
+
+    def __get__(self, rendering: Rendering | None, owner: type[Rendering]) -> tuple[RenderedTone, ...]:
+        if rendering is None:
+            raise AttributeError("tones")  # no default
+        tones = rendering.__dict__["tones"]
+        if isinstance(tones, _Score):
+            tones = rendering.__dict__["tones"] = tones.tones()
+        return cast(tuple[RenderedTone, ...], tones)
+
+    def __set__(self, rendering: Rendering, tones: tuple[RenderedTone, ...] | _Score) -> None:
+        rendering.__dict__["tones"] = tones
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Rendering:
     """Audio, and the truth about it.
 
@@ -109,7 +159,7 @@ class Rendering:
 
     samples: Samples
     samplerate: int
-    tones: tuple[RenderedTone, ...]
+    tones: _Truth = _Truth()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,31 +250,18 @@ def render(
     _check_range("ramp_ms", ramp_ms, 0.0, MAX_RAMP_MS)
     _check_range("lead_ms", lead_ms, 0.0, math.inf)
     _check_range("tail_ms", tail_ms, 0.0, math.inf)
-    presses, rendered, n_samples = _lay_out(
-        _elements(tones), defaults, rate, lead_ms=lead_ms, tail_ms=tail_ms, flash_ms=flash_ms
-    )
-    if n_samples > MAX_SAMPLES:
-        raise InvalidSettingError(
-            f"the rendering would last {n_samples / rate:g} s; at {rate} Hz at most "
-            f"{MAX_SAMPLES / rate:g} s ({MAX_SAMPLES} samples) are rendered at once: render it in parts, or shorten "
-            "the delays"
-        )
-    _check_edges(presses, rendered, rate, ramp_ms)
+    score = _lay_out(_elements(tones), defaults, rate, lead_ms=lead_ms, tail_ms=tail_ms, flash_ms=flash_ms)
+    _check_edges(score, rate, ramp_ms)
 
-    samples = np.zeros(n_samples)
+    samples = np.zeros(score.n_samples)
     ramp = _ramp(round(ramp_ms * rate / 1000.0))
-    waves: dict[tuple[int, int], Samples] = {}
-    for press, place in zip(presses, rendered, strict=True):
-        n_on = place.stop - place.start
-        if rng is not None:
-            wave = _wave(press, n_on, rate, ramp, rng.uniform(0.0, 2 * math.pi, 2))
-        else:
-            kind = (id(press), n_on)  # one object for all equal presses; hashing a Press is slow
-            if kind not in waves:
-                waves[kind] = _wave(press, n_on, rate, ramp, np.zeros(2))
-            wave = waves[kind]
-        samples[place.start : place.stop] = wave
-    return Rendering(samples=samples, samplerate=rate, tones=tuple(rendered))
+    if rng is None:
+        _write_equal_waves(samples, score, rate, ramp)
+    else:
+        for kind, start, stop in zip(score.kinds, score.starts, score.stops, strict=True):
+            phases = rng.uniform(0.0, 2 * math.pi, 2)
+            samples[start:stop] = _wave(score.presses[kind], stop - start, rate, ramp, phases)
+    return Rendering(samples=samples, samplerate=rate, tones=score)
 
 
 def highest_level_dbm0(twist_db: float) -> float:
@@ -279,17 +316,16 @@ def _frames(pcm: npt.NDArray[np.int16], timestamp: int) -> Iterator[AudioFrame]:
 
 def _elements(tones: str | Iterable[Tone | Press | Pause | str]) -> list[Tone | Press | Pause]:
     """Read what the caller gave as tones, presses and pauses."""
-    sequence: Iterable[Tone | Press | Pause | str]
-    if isinstance(tones, Tone):
-        sequence = [tones]
-    elif isinstance(tones, str):
-        sequence = parse_keys(tones)
+    sequence: list[Any]  # strings too, until they are read
+    if isinstance(tones, str) and not isinstance(tones, Tone):
+        sequence = list(parse_keys(tones))
     else:
-        sequence = tones
-    elements = [element if isinstance(element, (Press, Pause)) else Tone.from_name(element) for element in sequence]
-    if all(isinstance(element, Pause) for element in elements):
+        sequence = [tones] if isinstance(tones, Tone) else list(tones)
+        if not set(map(type, sequence)) <= {Tone, Press, Pause}:
+            sequence = [item if isinstance(item, (Press, Pause)) else Tone.from_name(item) for item in sequence]
+    if all(isinstance(element, Pause) for element in sequence):
         raise InvalidToneError("there are no tones to render; give at least one")
-    return elements
+    return sequence
 
 
 def _lay_out(
@@ -300,35 +336,75 @@ def _lay_out(
     lead_ms: float,
     tail_ms: float,
     flash_ms: float | None,
-) -> tuple[list[Press], list[RenderedTone], int]:
-    """Give every press that sounds its settings and its place, and the whole its length in samples.
+) -> _Score:
+    """Give every press its settings and its place, and the whole its length in samples.
 
-    Equal elements share one filled-in press. Times are in picoseconds times ``samplerate``, so that one sample
-    is ``PICOSECONDS_PER_S``, and half a sample late, so that ``//`` finds the nearest sample.
+    Times are in picoseconds times ``samplerate``, so that one sample is ``PICOSECONDS_PER_S``, and half a sample
+    late, so that ``//`` finds the nearest sample. They pass 64 bits, so whole samples and the rest are summed up apart.
     """
-    presses: list[Press] = []
-    rendered: list[RenderedTone] = []
-    distinct: dict[Tone | Press, tuple[Press, int, int]] = {}  # filled in, the length of it and of its delay
-    now = ps_from_ms(lead_ms) * samplerate + PICOSECONDS_PER_S // 2
-    silence = 0  # owed after the last press, paid when the next one comes
-    for element in elements:
+    kind_of = {element: kind for kind, element in enumerate(dict.fromkeys(elements))}
+    presses: dict[int, Press] = {}
+    ons, spans = [], []  # by kind: how long it sounds, and how long until the next one starts
+    silence = 0
+    last = next(element for element in reversed(elements) if not isinstance(element, Pause))
+    for element, kind in kind_of.items():
         if isinstance(element, Pause):
-            now += ps_from_ms(element.duration_ms) * samplerate
+            ons.append(0)
+            spans.append(ps_from_ms(element.duration_ms) * samplerate)
             continue
-        if element not in distinct:
-            press = _filled_in(element if isinstance(element, Press) else Press(tone=element), defaults, flash_ms)
-            assert press.on_ms is not None
-            assert press.delay_ms is not None
-            distinct[element] = (press, ps_from_ms(press.on_ms) * samplerate, ps_from_ms(press.delay_ms) * samplerate)
-        press, on, delay = distinct[element]
-        start = now + silence
-        now = start + on
+        press = _filled_in(element if isinstance(element, Press) else Press(tone=element), defaults, flash_ms)
+        assert press.on_ms is not None
+        assert press.delay_ms is not None
+        delay = ps_from_ms(press.delay_ms) * samplerate
+        ons.append(ps_from_ms(press.on_ms) * samplerate)
+        spans.append(ons[-1] + delay)
+        if element == last:
+            silence = delay  # which nothing follows
         if press.tone is not Tone.FLASH:
-            place = RenderedTone(tone=press.tone, start=start // PICOSECONDS_PER_S, stop=now // PICOSECONDS_PER_S)
-            presses.append(press)
-            rendered.append(place)
-        silence = delay
-    return presses, rendered, (now + ps_from_ms(tail_ms) * samplerate) // PICOSECONDS_PER_S
+            presses[kind] = press
+
+    kinds = np.fromiter(map(kind_of.__getitem__, elements), np.int64, len(elements))
+    first = ps_from_ms(lead_ms) * samplerate + PICOSECONDS_PER_S // 2
+    total = sum(count * span for count, span in zip(np.bincount(kinds).tolist(), spans, strict=True)) - silence
+    n_samples = (first + total + ps_from_ms(tail_ms) * samplerate) // PICOSECONDS_PER_S
+    if n_samples > MAX_SAMPLES:
+        raise InvalidSettingError(
+            f"the rendering would last {n_samples / samplerate:g} s; at {samplerate} Hz at most "
+            f"{MAX_SAMPLES / samplerate:g} s ({MAX_SAMPLES} samples) are rendered at once: render it in parts, or "
+            "shorten the delays"
+        )
+    whole, rest = _whole_and_rest(spans, kinds)
+    on_whole, on_rest = _whole_and_rest(ons, kinds)
+    first_whole, first_rest = divmod(first, PICOSECONDS_PER_S)
+    whole = np.cumsum(whole) - whole + first_whole
+    rest = np.cumsum(rest) - rest + first_rest
+    starts = whole + (rest // PICOSECONDS_PER_S).astype(np.int64)
+    stops = whole + on_whole + ((rest + on_rest) // PICOSECONDS_PER_S).astype(np.int64)
+    sounds = np.array([kind in presses for kind in range(len(spans))])[kinds]
+    return _Score(presses=presses, kinds=kinds[sounds], starts=starts[sounds], stops=stops[sounds], n_samples=n_samples)
+
+
+def _whole_and_rest(times: list[int], kinds: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
+    """Whole samples of the time of each element, and the rest, which is below ``PICOSECONDS_PER_S``."""
+    # A delay longer than any rendering has nothing after it.
+    whole = np.array([min(time // PICOSECONDS_PER_S, MAX_SAMPLES) for time in times], np.int64)
+    exact = np.int64 if len(kinds) < MOST_IN_INT64 else object
+    return whole[kinds], np.array([time % PICOSECONDS_PER_S for time in times], exact)[kinds]
+
+
+def _write_equal_waves(samples: Samples, score: _Score, samplerate: int, ramp: Samples) -> None:
+    """Compute each different wave once, and copy it to its places."""
+    lengths = score.stops - score.starts
+    shapes = 2 * score.kinds + lengths % 2  # presses of one kind are n or n + 1 samples long
+    length_of = np.zeros(shapes.max(initial=0) + 1, np.int64)
+    length_of[shapes] = lengths
+    waves = {  # not by numpy.unique, which loads numpy.ma
+        shape: _wave(score.presses[shape // 2], int(length_of[shape]), samplerate, ramp, np.zeros(2)).data
+        for shape in np.flatnonzero(length_of).tolist()
+    }
+    output = samples.data  # its slices take half as long to fill as an array's
+    for shape, start, stop in zip(shapes.tolist(), score.starts.tolist(), score.stops.tolist(), strict=True):
+        output[start:stop] = waves[shape]
 
 
 def _filled_in(press: Press, defaults: Press, flash_ms: float | None) -> Press:
@@ -369,21 +445,20 @@ def _check_range(name: str, value: float, lowest: float, highest: float) -> None
     raise InvalidSettingError(f"{name} is {value:g}; it must be {wanted}")
 
 
-def _check_edges(presses: list[Press], rendered: list[RenderedTone], samplerate: int, ramp_ms: float) -> None:
+def _check_edges(score: _Score, samplerate: int, ramp_ms: float) -> None:
     """Refuse tones that have no sample, that their ramps do not fit in, or that run into their like."""
-    n_ramp = round(ramp_ms * samplerate / 1000.0)
-    shortest = max(1, 2 * n_ramp)
-    for press, place in zip(presses, rendered, strict=True):
-        n_on = place.stop - place.start
-        if n_on < shortest:
+    shortest = max(1, 2 * round(ramp_ms * samplerate / 1000.0))
+    lengths = score.stops - score.starts
+    for index in np.flatnonzero(lengths < shortest).tolist():
+        raise InvalidSettingError(
+            f"on_ms is {score.presses[score.kinds[index]].on_ms:g}, {lengths[index]} samples at {samplerate} Hz; a "
+            f"tone must hold at least one sample and its two ramps of {ramp_ms:g} ms: lengthen it, or shorten ramp_ms"
+        )
+    for index in np.flatnonzero(score.stops[:-1] == score.starts[1:]).tolist():
+        before, after = (score.presses[kind].tone for kind in score.kinds[index : index + 2].tolist())
+        if before is after:
             raise InvalidSettingError(
-                f"on_ms is {press.on_ms:g}, {n_on} samples at {samplerate} Hz; a tone must hold at least one "
-                f"sample and its two ramps of {ramp_ms:g} ms: lengthen it, or shorten ramp_ms"
-            )
-    for index, (before, after) in enumerate(itertools.pairwise(rendered), start=1):
-        if before.tone is after.tone and before.stop == after.start:
-            raise InvalidSettingError(
-                f"tones {index} and {index + 1} are both {after.tone.value} with no silence between them, and would "
+                f"tones {index + 1} and {index + 2} are both {after.value} with no silence between them, and would "
                 "be heard as one press; give a delay_ms of 40 or more"
             )
 

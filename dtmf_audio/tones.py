@@ -145,6 +145,7 @@ _BY_CODE = tuple(Tone)
 _CODES = {tone: code for code, tone in enumerate(_BY_CODE)}
 _KEYS = dict(zip(_BY_CODE, "0123456789*#ABCD", strict=False))
 _BY_KEY = {key: tone for tone, key in _KEYS.items()}
+_BY_CHARACTER = _BY_KEY | {key.lower(): tone for key, tone in _BY_KEY.items()}
 _BY_NAME = {tone.value: tone for tone in Tone}
 _FREQUENCIES = {
     _BY_KEY[key]: (low_hz, high_hz)
@@ -203,6 +204,9 @@ def parse_keys(dial_string: str, *, comma_ms: float | None = None) -> list[Tone 
         Another character, or a comma without ``comma_ms``; the message shows the character and where it is.
     """
     parsed: list[Tone | Pause] = []
+    if _BY_CHARACTER.keys() >= set(dial_string):
+        parsed += map(_BY_CHARACTER.__getitem__, dial_string)
+        return parsed
     for position, character in enumerate(dial_string, start=1):
         if character.upper() in _BY_KEY:
             parsed.append(_BY_KEY[character.upper()])

@@ -20,7 +20,7 @@ import soundfile as sf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dtmf_audio import audio_io
+from dtmf_audio import audio_io, audio_write, pcm
 from dtmf_audio.audio_io import (
     RAW_ENCODINGS,
     WRITE_FORMATS,
@@ -142,7 +142,7 @@ def test_raw_pcm_is_decoded_as_libsndfile_decodes_it(encoding: str, channels: in
     if encoding.startswith("f"):  # random bytes would be NaN, which is not equal to itself
         payload = written(np.random.default_rng(5).standard_normal((64, channels)), "RAW", encoding)
     samples, _ = read_audio(io.BytesIO(payload), raw=raw)
-    known = audio_io._ENCODINGS[encoding]
+    known = pcm.ENCODINGS[encoding]
     with sf.SoundFile(
         io.BytesIO(payload),
         samplerate=8000,
@@ -178,7 +178,7 @@ def test_channels_keep_their_order_in_a_file_and_on_a_pipe(source: Callable[[byt
 
 
 def test_the_ending_chooses_the_format_in_either_case(tmp_path: Path) -> None:
-    for name, form in audio_io._FORMATS.items():
+    for name, form in audio_write._FORMATS.items():
         if name == "RAW":
             continue
         for ending in (*form.endings, form.endings[0].upper()):

@@ -906,3 +906,8 @@ def test_neither_decode_nor_render_loads_scipy(tmp_path: Path) -> None:
         f"assert main(['decode', {str(tmp_path / 'x.wav')!r}]) == 0"
     )
     assert loaded_after(code, "numpy", "soundfile", "scipy") == ["numpy", "soundfile"]
+
+
+def test_a_wav_of_pcm_is_decoded_without_soundfile() -> None:
+    code = f"from dtmf_audio.cli import main\nassert main(['decode', {str(SAMPLES / 'senddtmftones.wav')!r}]) == 0"
+    assert loaded_after(code, "numpy", "soundfile", "scipy", "dtmf_audio.synthesis") == ["numpy"]

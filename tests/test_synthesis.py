@@ -6,9 +6,11 @@ renders. "Steady" is a tone without its ramps.
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import itertools
 import math
+import pickle
 import struct
 from collections.abc import Sequence
 from fractions import Fraction
@@ -19,6 +21,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from dtmf_audio import synthesis
 from dtmf_audio.errors import DtmfError, InvalidSettingError, InvalidSignalError, InvalidToneError
 from dtmf_audio.signals import Samples, to_pcm16
 from dtmf_audio.synthesis import Press, RenderedTone, Rendering, frames, highest_level_dbm0, render
@@ -353,6 +356,21 @@ def test_10000_tones_do_not_drift_when_the_delay_is_no_decimal() -> None:
     last = rendering.tones[-1]
     # Each duration is off by a third of a picosecond; 20,000 of them by 0.0013 samples.
     assert abs(last.stop - 19_999 * Fraction(third_ms) * 192) <= Fraction(1, 2) + Fraction(13, 10_000)
+
+
+def test_places_of_more_tones_than_64_bits_count_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = render("159D*0#" * 20, 11025, on_ms=10 / 3, delay_ms=33.3, lead_ms=1 / 3, ramp_ms=1)
+    monkeypatch.setattr(synthesis, "MOST_IN_INT64", 1)
+    rendering = render("159D*0#" * 20, 11025, on_ms=10 / 3, delay_ms=33.3, lead_ms=1 / 3, ramp_ms=1)
+    assert rendering.tones == wanted.tones
+    assert rendering.samples.tobytes() == wanted.samples.tobytes()
+
+
+def test_a_copy_with_other_samples_keeps_the_tones() -> None:
+    rendering = render("12", 8000)
+    copy = pickle.loads(pickle.dumps(dataclasses.replace(rendering, samples=-rendering.samples)))
+    assert copy.tones == rendering.tones
+    assert np.array_equal(copy.samples, -rendering.samples)
 
 
 @settings(max_examples=60)

@@ -702,16 +702,17 @@ def audio_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
 
 
-def count_tones(path: Path, decoders: Sequence[str]) -> tuple[float, dict[str, int]]:
-    """Seconds of a file, and how many tones each decoder hears in it; all get it mixed, at 8 kHz."""
+def false_tones(path: Path, decoders: Sequence[str]) -> tuple[float, dict[str, list[str]]]:
+    """Seconds of a file, and what each decoder hears in it, this library with the second; all get it mixed, at 8 kHz."""
     pcm = load(path)
-    counts = {}
+    heard = {}
     for name in decoders:
-        found: Sequence[Any] = (
-            decode(pcm, RATE, profile=profile_of(name)) if is_own(name) else peer_keys(name, pcm, RATE)
-        )
-        counts[name] = len(found)
-    return len(pcm) / RATE, counts
+        if is_own(name):
+            tones = decode(pcm, RATE, profile=profile_of(name))
+            heard[name] = [f"{tone.tone.key} at {tone.start_s:.3f}, {tone.duration_ms:.0f} ms" for tone in tones]
+        else:
+            heard[name] = list(peer_keys(name, pcm, RATE))
+    return len(pcm) / RATE, heard
 
 
 def per_hour(n: int, hours: float) -> tuple[float, float]:
@@ -870,6 +871,7 @@ def measure(arguments: argparse.Namespace, has_speech: bool) -> dict[str, Any]:
         "rows": [],
         "figures": [],
         "talk_off": [],
+        "false_tones": {},
         "recordings": {},
         "skipped": skipped,
     }
@@ -891,7 +893,7 @@ def measure(arguments: argparse.Namespace, has_speech: bool) -> dict[str, Any]:
             for decoder in own
         ]
         talk = {
-            folder: [(path, pool.submit(count_tones, path, decoders)) for path in audio_files(folder)]
+            folder: [(path, pool.submit(false_tones, path, decoders)) for path in audio_files(folder)]
             for folder in arguments.talk_off
         }
         scored = scored_rows(arguments.recordings) if arguments.recordings else []
@@ -906,7 +908,11 @@ def measure(arguments: argparse.Namespace, has_speech: bool) -> dict[str, Any]:
             figure = job.result()
             results["figures"].append({**asdict(figure), "decoder": decoder, "met": figure.is_met()})
         for folder, files in talk.items():
-            results["talk_off"] += talk_off_lines(folder, [(path, *job.result()) for path, job in files], decoders)
+            counted = [(path, *job.result()) for path, job in files]
+            results["talk_off"] += talk_off_lines(folder, counted, decoders)
+            results["false_tones"] |= {
+                str(path.relative_to(folder.parent)): heard for path, _, heard in counted if any(heard.values())
+            }
         for line, job in zip(scored, read, strict=True):
             for kind in (line["kind"], "all"):
                 entry = results["recordings"].setdefault(kind, {"trials": 0, "right": dict.fromkeys(decoders, 0)})
@@ -917,22 +923,18 @@ def measure(arguments: argparse.Namespace, has_speech: bool) -> dict[str, Any]:
 
 
 def talk_off_lines(
-    folder: Path, files: Sequence[tuple[Path, float, dict[str, int]]], decoders: Sequence[str]
+    folder: Path, files: Sequence[tuple[Path, float, dict[str, list[str]]]], decoders: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Tones an hour in a folder, in what lies directly in it, and in each that lies in one of these."""
     lines = []
     below = [path.relative_to(folder).parts[:-1] for path, _, _ in files]
     groups = sorted({parts[:depth] for parts in below for depth in range(3)})
     for group in groups:
-        inside = [
-            (seconds, counts)
-            for (_, seconds, counts), parts in zip(files, below, strict=True)
-            if parts[: len(group)] == group
-        ]
-        hours = sum(seconds for seconds, _ in inside) / 3600
+        inside = [file for file, parts in zip(files, below, strict=True) if parts[: len(group)] == group]
+        hours = sum(seconds for _, seconds, _ in inside) / 3600
         got = {}
         for name in decoders:
-            tones = sum(counts[name] for _, counts in inside)
+            tones = sum(len(heard[name]) for _, _, heard in inside)
             low, high = per_hour(tones, hours)
             got[name] = {"tones": tones, "per_hour": tones / hours, "low95": low, "high95": high}
         name = "/".join((folder.name, *group))

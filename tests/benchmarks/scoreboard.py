@@ -751,9 +751,13 @@ def channel_of(folder: Path, line: dict[str, str]) -> tuple[Pcm, int]:
 
 
 def percent(rate: float) -> str:
-    """A rate with as many digits as it is worth."""
-    value = 100 * rate
-    return "0" if value == 0 else f"{value:.2f}" if value < 1 else f"{value:.1f}" if value < 99.95 else "100"
+    """A rate in percent."""
+    return "100" if rate > 0.9995 else short(100 * rate)
+
+
+def short(value: float) -> str:
+    """A number with as many digits as it is worth."""
+    return "0" if value == 0 else f"{value:.2f}" if value < 1 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
 
 
 def table(rows: Sequence[Sequence[str]], file: Any = None) -> None:
@@ -793,7 +797,7 @@ def terminal(results: dict[str, Any]) -> None:
         lines = [("", "hours", *decoders)]
         for line in results["talk_off"]:
             cells = [
-                f"{got['tones']}: {got['per_hour']:.2f} ({got['low95']:.2f}-{got['high95']:.2f})"
+                f"{got['tones']}: {short(got['per_hour'])} ({short(got['low95'])}-{short(got['high95'])})"
                 for got in (line["results"][name] for name in decoders)
             ]
             lines.append((line["folder"], f"{line['hours']:.2f}", *cells))
@@ -832,7 +836,7 @@ def markdown(results: dict[str, Any]) -> str:
         )
     for line in results["talk_off"]:
         cells = {
-            d: (g["tones"], f"{g['tones']} ({g['low95']:.2g}–{g['high95']:.2g} an hour)")
+            d: (g["tones"], f"{g['tones']} ({short(g['low95'])}–{short(g['high95'])} an hour)")
             for d, g in line["results"].items()
         }
         add(f"false tones in {line['hours']:.1f} h of {line['folder']}", cells)

@@ -629,9 +629,11 @@ def latency(profile: str, presses: int, rng: Rng, *, snr_db: float | None) -> Fi
     kept = sum(
         any(tone.tone is event.tone and abs(tone.start - event.start) < 20 * 8 for tone in tones) for event, _ in told
     )
+    late = np.array(late_ms or [math.inf])
     values = {
-        "median_ms": float(np.median(late_ms)) if late_ms else math.inf,
-        "longest_ms": float(np.max(late_ms)) if late_ms else math.inf,
+        "median_ms": float(np.median(late)),
+        "longest_ms": float(np.max(late)),
+        "after_45_ms_pct": 100 * float(np.mean(late > 45.0)),
         "not_told_pct": 100 * (1 - len(first) / presses),
         "taken_back_pct": 100 * (1 - kept / max(1, len(told))),
     }

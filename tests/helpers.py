@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from dtmf_audio.tones import KEY_TONES
 
 def random_presses(
     n: int,
-    seed: int | Sequence[int],
+    seed: int | Sequence[int] | np.random.Generator,
     *,
     samplerate: int = 8000,
     on_ms: float = 40.0,
@@ -23,11 +23,19 @@ def random_presses(
     low_offset_pct: float = 0.0,
     high_offset_pct: float = 0.0,
     ramp_ms: float = 0.0,
+    vary: Callable[[np.random.Generator], dict[str, float]] | None = None,
 ) -> Rendering:
-    """Every key in turn, in random order, at random phases, not aligned with any block of 5 ms."""
+    """Every key in turn, in random order, at random phases, not aligned with any block of 5 ms.
+
+    ``vary`` draws settings of each press that go before the others.
+    """
     rng = np.random.default_rng(seed)
     order = np.concatenate([rng.permutation(16) for _ in range(-(-n // 16))])[:n]
-    presses = [Press(tone=KEY_TONES[code], delay_ms=delay_ms + rng.uniform(0.0, 5.0)) for code in order]
+    drawn = [{} if vary is None else vary(rng) for _ in order]
+    presses = [
+        Press(tone=KEY_TONES[code], **{"delay_ms": delay_ms + rng.uniform(0.0, 5.0), **settings})
+        for code, settings in zip(order, drawn, strict=True)
+    ]
     return render(
         presses,
         samplerate,

@@ -5,7 +5,8 @@ peer wants otherwise is arranged here as its users would: a file is mixed to one
 rate. A sender takes keys and returns 16-bit samples at 8000 Hz. ``available()`` tells whether a peer is there; nothing
 is installed or downloaded, and none of it is needed by the library.
 
-spandsp is loaded as a shared library of C, the others run as programs.
+spandsp is loaded as a shared library of C, the others run as programs. Two are packages of PyPI: they run in the
+Python that ``DTMF_AUDIO_PEERS_PYTHON`` names, or in this one, where they are installed.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import functools
+import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import wave
 from abc import ABC, abstractmethod
@@ -185,6 +188,57 @@ class Spandsp(Decoder):
         return found.decode("ascii")
 
 
+class _PyPI(Decoder):
+    """A package of PyPI, in a Python of its own, which reads samples on standard input and prints keys."""
+
+    module: str
+    program: str  # what follows ``samples``, a list of integers; prints the keys
+
+    def available(self) -> bool:
+        return _has_module(self.module)
+
+    def decode_pcm(self, pcm: Pcm) -> str:
+        read = "import array, sys\nsamples = array.array('h', sys.stdin.buffer.read()).tolist()\n"
+        return run([_peers_python(), "-c", read + self.program], pcm.tobytes()).strip()
+
+
+class PyDtmf(_PyPI):
+    """PyDTMF, a translation of dtmf2num into Python."""
+
+    name = "PyDTMF"
+    module = "PyDTMF"
+    program = "from PyDTMF.core import from_pcm\nprint(from_pcm(samples, 8000)[0])"
+
+
+class Dtmf(_PyPI):
+    """dtmf, which tells the key of each block of 205 samples: blocks of one key that follow each other are a press.
+
+    It divides by the energy of the block, so that digital silence and an empty last block stop it: zeros are
+    given a noise of one step, and whole blocks a sample more.
+    """
+
+    name = "dtmf"
+    module = "dtmf"
+    program = """
+import itertools
+from dtmf import detect
+samples = [value or (1, -1, 1, 1, -1)[i % 5] for i, value in enumerate(samples)]
+samples += [1] * (len(samples) % 205 == 0)
+keys = [str(block.tone or "") for block in detect([value / 32768 for value in samples], 8000)]
+print("".join(key for key, _ in itertools.groupby(keys)))
+"""
+
+
+def _peers_python() -> str:
+    return os.environ.get("DTMF_AUDIO_PEERS_PYTHON", sys.executable)
+
+
+@functools.cache
+def _has_module(name: str) -> bool:
+    asked = subprocess.run([_peers_python(), "-c", f"import {name}"], capture_output=True, timeout=TIMEOUT_S)
+    return asked.returncode == 0
+
+
 @functools.cache
 def _has_dtmfdetect() -> bool:
     if shutil.which("gst-launch-1.0") is None or shutil.which("gst-inspect-1.0") is None:
@@ -272,4 +326,5 @@ class SpandspSender(Sender):
 
 
 DECODERS: tuple[Decoder, ...] = (MultimonNg(), Spandsp(), GStreamer(), Dtmf2num())
+PYPI_DECODERS: tuple[Decoder, ...] = (PyDtmf(), Dtmf())
 SENDERS: tuple[Sender, ...] = (Sox(), SpandspSender())

@@ -30,7 +30,10 @@ FEWEST_MS = 4.0  # less of the pair around an edge is no edge
 RAMPS_MS = (0.0, 1.0, 2.0, 3.0, 5.0)
 SEARCH_MS = 1.25  # what beats and ramps can shift the first look by
 STEP_MS = 0.125  # edges are looked for so finely, or to the sample
-RAMP_GAIN = 12.0  # what a ramp must win over a hard edge, in variances of the noise
+RAMP_GAIN = 12.0  # what a ramp must win over a hard edge, in variances of the noise, and beyond them
+MODEL_ERROR_MS = (
+    0.05  # in powers of the pair in that time: half a sample is no ramp; one of 1 ms wins 0.07, of 2 ms 0.14
+)
 LEFT_OVER = 0.04  # share of the pair's power around an edge that may be left over
 
 Read = Callable[[Ints, Ints, int], npt.NDArray[np.float32]]
@@ -59,6 +62,7 @@ class CleanEdges:
         self._feet = np.array(feet)
         self._gains = np.array(gains, np.float32).T.copy()  # (2 reach, n_edges)
         self._squares = self._gains**2
+        self._model_error = MODEL_ERROR_MS * samplerate / 1000.0
         self._n_hard = len(feet) // len(RAMPS_MS)
         waves = np.exp(1j * self._omega_per_hz * np.outer(LOW_HZ + HIGH_HZ, at + 0.5))
         parts = np.stack([waves.real, -waves.imag], axis=1).astype(np.float32)  # (8, 2, 2 reach)
@@ -107,7 +111,9 @@ class CleanEdges:
         amplitudes = np.stack([low.real, sign * low.imag, high.real, sign * high.imag], axis=1)
         pair = self._pair(key % 16, (SAMPLE_SCALE * amplitudes).astype(np.float32))
         likelihood = (2.0 * window * pair) @ self._gains - (pair * pair) @ self._squares  # (n, n_edges)
-        likelihood[:, : self._n_hard] += (RAMP_GAIN * SAMPLE_SCALE**2 * noise)[:, np.newaxis]
+        likelihood[:, : self._n_hard] += (SAMPLE_SCALE**2 * (RAMP_GAIN * noise + self._model_error * power))[
+            :, np.newaxis
+        ]
         best = likelihood.argmax(axis=1)
         left_over = _energy(window) - likelihood[np.arange(len(best)), best] / SAMPLE_SCALE**2
         found &= left_over <= (LEFT_OVER * power + RAMP_GAIN * noise) * 2 * self._reach

@@ -31,6 +31,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from peer_decoders import (
@@ -56,6 +57,7 @@ RATE_48 = 48_000
 SPEECH_FOLDERS = (Path("/usr/share/asterisk/sounds/en"), Path("/usr/share/asterisk/sounds"))
 FRAME = RATE // 50  # 20 ms
 BANK_CHANNELS = 1000
+Figure = TypeVar("Figure")
 TEXT = Path(__file__).resolve().parents[2] / "README.md"  # for espeak-ng to read aloud
 
 
@@ -106,8 +108,8 @@ def cpu_s(action: Callable[[], object]) -> float:
     return taken
 
 
-def in_turns(actions: Sequence[Callable[[], float]], repeats: int) -> list[list[float]]:
-    """Times of each action; they run one after the other, over and over, after a turn that is not counted."""
+def in_turns(actions: Sequence[Callable[[], Figure]], repeats: int) -> list[list[Figure]]:
+    """What each action measures; they run one after the other, over and over, after a turn that is not counted."""
     for action in actions:
         action()
     turns = [[action() for action in actions] for _ in range(repeats)]
@@ -346,18 +348,27 @@ pid = os.spawnvp(os.P_NOWAIT, sys.argv[1], sys.argv[1:])
 _, status, usage = os.wait4(pid, 0)
 taken = time.perf_counter() - begin
 print()
-print(taken, usage.ru_maxrss, os.waitstatus_to_exitcode(status))
+print(taken, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, os.waitstatus_to_exitcode(status))
 """
 
 
-def program(command: Sequence[str]) -> tuple[float, int]:
-    """Run a program; return its seconds on the wall and its greatest memory in bytes."""
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What the system says of a program that has ended."""
+
+    wall_s: float
+    cpu_s: float
+    peak_bytes: int
+
+
+def program(command: Sequence[str]) -> Ran:
+    """Run a program to its end."""
     starter = [sys.executable, "-I", "-S", "-c", START, *command]
     said = subprocess.run(starter, env=environment(), capture_output=True, check=True, text=True, errors="replace")
-    taken, peak, status = said.stdout.splitlines()[-1].split()
+    wall_s, cpu_s, peak, status = said.stdout.splitlines()[-1].split()
     if int(status):
         raise RuntimeError(f"{command[0]} ended with status {status}: {said.stderr}")
-    return float(taken), int(peak) * (1 if sys.platform == "darwin" else 1024)
+    return Ran(float(wall_s), float(cpu_s), int(peak) * (1 if sys.platform == "darwin" else 1024))
 
 
 def environment() -> dict[str, str]:
@@ -390,12 +401,21 @@ def program_row(options: Options) -> Iterator[Result]:
             if not peer.available():
                 yield skipped("program", what, "> 1 ×", f"no {peer.name}")
                 continue
-            actions = [lambda: program(own_command(path))[0], lambda run=command: program(run(str(path)))[0]]
+            actions = [lambda: program(own_command(path)), lambda run=command: program(run(str(path)))]
             ours, theirs = in_turns(actions, options.repeats)
-            detail = f"ours {statistics.median(ours):.3g} s, theirs {statistics.median(theirs):.3g} s"
+            faster = statistics.median(their.wall_s / our.wall_s for our, their in zip(ours, theirs, strict=True))
             yield Result(
-                row="program", what=what, target="> 1 ×", measured=f"{ratio(ours, theirs):.2f} ×", detail=detail
+                row="program",
+                what=what,
+                target="> 1 ×",
+                measured=f"{faster:.2f} ×",
+                detail=f"ours {seconds_of(ours)}, theirs {seconds_of(theirs)}",
             )
+
+
+def seconds_of(runs: list[Ran]) -> str:
+    wall_s, cpu_s = (statistics.median(times) for times in zip(*((run.wall_s, run.cpu_s) for run in runs), strict=True))
+    return f"{wall_s:.3g} s ({cpu_s:.3g} s of a processor)"
 
 
 def memory_row(options: Options) -> Iterator[Result]:
@@ -408,21 +428,35 @@ def memory_row(options: Options) -> Iterator[Result]:
                 yield skipped("memory", what, "≤ 120 MB", "the disk is too full")
                 continue
             write_wav(path, call(options, seconds))
-            taken, peak = program(own_command(path))
+            ran = program(own_command(path))
         yield Result(
-            row="memory", what=what, target="≤ 120 MB", measured=f"{peak / 1e6:.0f} MB", detail=f"in {taken:.3g} s"
+            row="memory",
+            what=what,
+            target="≤ 120 MB",
+            measured=f"{ran.peak_bytes / 1e6:.0f} MB",
+            detail=f"in {ran.wall_s:.3g} s",
         )
 
 
 def import_row(options: Options) -> Iterator[Result]:
     """Import in a fresh process, interpreter's start not counted; and whether scipy.signal comes with it."""
-    timed = "import time; b = time.perf_counter(); {}; print(time.perf_counter() - b)"
+    timed = (
+        "import time; wall, cpu = time.perf_counter(), time.process_time(); {}; "
+        "print(time.perf_counter() - wall, time.process_time() - cpu)"
+    )
     for code, target in (("import dtmf_audio", "≤ 120 ms"), ("from dtmf_audio import decode, render", "")):
         script = [sys.executable, "-c", timed.format(code)]
-        runs = [
-            float(subprocess.run(script, env=environment(), capture_output=True, check=True).stdout) for _ in range(13)
-        ][1:]
-        yield Result(row="import", what=code, target=target, measured=f"{1e3 * statistics.median(runs):.1f} ms")
+        runs = [subprocess.run(script, env=environment(), capture_output=True, check=True).stdout for _ in range(13)]
+        wall_s, cpu_s = (
+            statistics.median(map(float, times)) for times in zip(*map(bytes.split, runs[1:]), strict=True)
+        )
+        yield Result(
+            row="import",
+            what=code,
+            target=target,
+            measured=f"{1e3 * wall_s:.1f} ms",
+            detail=f"{1e3 * cpu_s:.1f} ms of a processor",
+        )
     use = "from dtmf_audio import decode, render; decode(render('12', 8000).samples, 8000)"
     check = f"import sys; {use}; print('scipy.signal' in sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", check], capture_output=True, check=True, text=True).stdout.strip()

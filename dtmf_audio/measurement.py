@@ -51,6 +51,7 @@ SEARCH_PCT = 6.0  # offsets looked at: well past every limit, short of the neigh
 SEARCH_STEP_HZ = 4.0  # a third of the main lobe of the longest body
 EARLY_MS, LATE_MS = 30.0, 40.0  # how far outside and inside the rough edges true ones may lie: noise prolongs runs
 SKEW_MS = 12.0  # tones whose edges differ by more are not on together: take the later start, the earlier stop
+SWEEPS = 3  # of taking out what one tone leaks into the other; each leaves a tenth or less of the error
 RAMPS_MS = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0)
 RAMP_SEARCH_MS = 1.0
 SHARPEN_MS = 5.0  # how far from the best block boundary the best sample is looked for: two blocks
@@ -62,6 +63,10 @@ SUBBAND_HZ = 200.0
 HUM_BAND_HZ = (100.0, 500.0)
 NOISE_REFERENCE_HZ = 4000.0
 OUTSIDE_MS = (4.0, 24.0)  # past the ends of the press
+ATTACK_MS = 7.5  # within the ends: three Goertzel blocks
+INAUDIBLE = 10**-2.5  # of the pair's power: a residual below it is taken to be flat, and tells nothing
+SURROUNDINGS_DB = (-5.0, 35.0)  # beyond, a tone tells no more for the other one
+SURROUNDINGS_HZ = 350.0  # a voice has a partial or two within it
 SPECTRUM_MS = 128.0  # of a longer press, the middle
 MAIN_LOBE_BINS = 2.0  # half width of a Hann window's main lobe
 TINY = 1e-20
@@ -116,11 +121,14 @@ class Measurements(Columns):
         Weaker tone over the strongest line from 100 to 500 Hz: where dial tone and hum lie, and voices.
     flatness_db : float64
         Geometric over arithmetic mean of the residual's spectrum: near 0 for white noise, far below for speech.
-    swell_db : float64
-        Level of the first third against that of the last, absolute, largest of the two tones.
-    outside_db : float64
-        How far the tones' frequencies fall off in the 20 ms before or after the press, whichever is less, for
-        the tone that falls off less.
+    surroundings_db : float64
+        Tone over the mean of what is within 350 Hz of it, mean of both tones.
+    outside_db, outside_most_db : float64
+        How far the tones' frequencies fall off in the 20 ms before the start and after the stop, for the tone that
+        falls off less: at the end where it is less, and where it is more. NaN where the part has no end.
+    attack : float64
+        Share of its amplitude that a tone has in the first and the last 7.5 ms, the least of both tones and ends; NaN
+        where the part has no end.
     """
 
     start: Ints
@@ -134,8 +142,10 @@ class Measurements(Columns):
     margin_db: Samples
     hum_margin_db: Samples
     flatness_db: Samples
-    swell_db: Samples
+    surroundings_db: Samples
     outside_db: Samples
+    outside_most_db: Samples
+    attack: Samples
 
     @property
     def twist_db(self) -> Samples:
@@ -256,14 +266,20 @@ class Measurer:
         start, stop, together = self._edges(work, pair, (start + stop) // 2)
         edges = self._around_edges(work, pair, start, stop)
         start, stop = self._sharpen(work, edges, start, stop, together)
+        stop = np.maximum(stop, start + self._samples(SHORTEST_MS))
         pair = self._fit(work, pair, self._body(start, stop))
         purity = self._purity(work, pair, start, stop)
-        swell_db, outside_db = self._shape(work, pair, start, stop)
+        shape = self._shape(work, pair, start, stop)
         start, stop = self._ramp_feet(
             work, edges, start, stop, np.abs(pair.amplitude).sum(axis=0) ** 2 / 2.0, purity.noise
         )
         measured = self._measurements(work, candidates, pair, purity, start, stop)
-        return replace(measured, swell_db=swell_db, outside_db=outside_db)
+        return replace(
+            measured,
+            outside_db=shape.outside_db,
+            outside_most_db=shape.outside_most_db,
+            attack=shape.attack,
+        )
 
     def _measurements(
         self, work: _Work, candidates: Candidates, pair: _Pair, purity: _Purity, start: Ints, stop: Ints
@@ -283,8 +299,10 @@ class Measurer:
             margin_db=purity.margin_db,
             hum_margin_db=purity.hum_margin_db,
             flatness_db=purity.flatness_db,
-            swell_db=np.zeros(len(start)),
+            surroundings_db=purity.surroundings_db,
             outside_db=np.full(len(start), np.inf),
+            outside_most_db=np.full(len(start), np.inf),
+            attack=np.ones(len(start)),
         )
 
     def _work(self, wide: Floats, clean: Floats, candidates: Candidates) -> _Work:
@@ -391,31 +409,26 @@ class Measurer:
         return sums, moments
 
     def _fit(self, work: _Work, pair: _Pair, body: _Body) -> _Pair:
-        """Fit both tones together by least squares over the blocks of the body, from a pair that is nearly right."""
+        """Fit both tones together by least squares over the body: one step from a pair that is nearly right."""
         inside, count = body.mask(self._n_blocks), body.count
         middle = (body.first + body.last - 1) / 2.0
         spread = np.maximum(count * (count**2 - 1.0) / 12.0, TINY)
         centred = inside * (np.arange(self._n_blocks) - middle[:, np.newaxis]).astype(np.float32)
         most = 2 * np.pi * SEARCH_STEP_HZ / self.rate * self._block_len
+        turned = work.tracks * _turns((work.omega - pair.omega) * self._block_len, self._n_blocks)
+        whole_sum, whole_moment = (turned * inside).sum(axis=-1), (turned * centred).sum(axis=-1)
+        sums, moments = self._leaks(work.omega, pair.omega, body)
         omega, amplitude = pair.omega, pair.amplitude
-        for _ in range(2):
-            turned = work.tracks * _turns((work.omega - omega) * self._block_len, self._n_blocks)
-            whole_sum, whole_moment = (turned * inside).sum(axis=-1), (turned * centred).sum(axis=-1)
-            sums, moments = self._leaks(work.omega, omega, body)
-            sources = amplitude
-            for _ in range(3):
-                other = sources[::-1]
-                parts = (other, np.conj(other), np.conj(sources))
-                total = whole_sum - sum(a * s for a, s in zip(parts, sums, strict=True))
-                moment = whole_moment - sum(a * m for a, m in zip(parts, moments, strict=True))
-                slope = np.imag(np.conj(total) * moment) / np.maximum(np.abs(total) ** 2, TINY)
-                step = np.clip(slope * count / spread, -most, most)  # rad for each block
-                total = np.exp(-1j * step * middle) * (
-                    total - 1j * step * moment - 0.5 * step**2 * spread / count * total
-                )
-                stepped = omega + step / self._block_len
-                sources = 2.0 * total / (count * _geometric_sum(stepped - work.omega, self._block_len))
-            omega, amplitude = stepped, sources
+        for _ in range(SWEEPS):
+            other = amplitude[::-1]
+            parts = (other, np.conj(other), np.conj(amplitude))
+            total = whole_sum - sum(a * s for a, s in zip(parts, sums, strict=True))
+            moment = whole_moment - sum(a * m for a, m in zip(parts, moments, strict=True))
+            slope = np.imag(np.conj(total) * moment) / np.maximum(np.abs(total) ** 2, TINY)
+            step = np.clip(slope * count / spread, -most, most)  # rad for each block
+            total = np.exp(-1j * step * middle) * (total - 1j * step * moment - 0.5 * step**2 * spread / count * total)
+            omega = pair.omega + step / self._block_len
+            amplitude = 2.0 * total / (count * _geometric_sum(omega - work.omega, self._block_len))
         return _Pair(omega, amplitude)
 
     def _edges(self, work: _Work, pair: _Pair, middle: Ints) -> tuple[Ints, Ints, Bools]:
@@ -503,7 +516,7 @@ class Measurer:
     def _ramp_feet(
         self, work: _Work, edges: _Edges, start: Ints, stop: Ints, power: Samples, noise: Samples
     ) -> tuple[Ints, Ints]:
-        """Move edges from half height to the feet of their ramps, where the ramps can be told from the noise."""
+        """Move hard edges to the feet of ramps, where the ramps can be told from the noise."""
         n, span = len(start), self._template_gains.shape[0]
         first = np.clip(edges.reach + np.concatenate([start - edges.at[:n], edges.at[n:] - stop]) - span // 2, 0, None)
         at = np.minimum(first, 2 * edges.reach - span)[:, np.newaxis] + np.arange(span)
@@ -552,37 +565,49 @@ class Measurer:
         line = (0.5 * length) ** 2 / energy / 4.0
         low_power, high_power = np.abs(pair.amplitude) ** 2 / 2.0
         weaker = 2.0 * np.minimum(low_power, high_power) * line
+        levels_db = []
+        for own, power_of_one in zip(freq_hz, (low_power, high_power), strict=True):
+            around = foreign * (np.abs(self._bins_hz[self._band] - own) < SURROUNDINGS_HZ)
+            mean = around.sum(axis=1) / np.maximum(np.count_nonzero(around, axis=1), 1)
+            levels_db.append(np.clip(_db(2.0 * power_of_one * line, mean), *SURROUNDINGS_DB))
         noise = in_band.mean(axis=1, dtype=np.float64)  # variance of a sample, if the noise is white
         edges = self._subbands
-        subbands = np.add.reduceat(power[:, : edges[-1]], edges[:-1], axis=1) / np.diff(edges) + TINY
+        subbands = np.add.reduceat(power[:, : edges[-1]], edges[:-1], axis=1) / np.diff(edges)
+        subbands += ((low_power + high_power) * INAUDIBLE).astype(np.float32)[:, np.newaxis]
         in_reference = noise * min(1.0, 2 * NOISE_REFERENCE_HZ / self.rate)
         return _Purity(
             noise=noise,
             snr_db=_db(low_power + high_power, in_reference),
             margin_db=_db(weaker, foreign.max(axis=1)),
+            surroundings_db=(levels_db[0] + levels_db[1]) / 2.0,
             hum_margin_db=_db(weaker, power[:, self._hum].max(axis=1)),
             flatness_db=10.0 * (np.log10(subbands).mean(axis=1) - np.log10(subbands.mean(axis=1))),
         )
 
-    def _shape(self, work: _Work, pair: _Pair, start: Ints, stop: Ints) -> tuple[Samples, Samples]:
-        """Swell and fall outside: each tone, alone, through the press in thirds and past its ends."""
+    def _shape(self, work: _Work, pair: _Pair, start: Ints, stop: Ints) -> _Shape:
+        """Follow each tone, alone, through the press in thirds, at its ends and past them."""
         turned = work.tracks * _turns((work.omega - pair.omega) * self._block_len, self._n_blocks)
         sums = np.zeros((2, len(start), self._n_blocks + 1), np.complex64)
         np.cumsum(turned, axis=-1, out=sums[..., 1:])
-        third = (stop - start) / 3.0
-        near, far = self._samples(OUTSIDE_MS[0]), self._samples(OUTSIDE_MS[1])
-        first = np.stack([start, start, stop - third, start - far, stop + near])  # (5, n)
-        last = np.stack([stop, start + third, stop, start - near, stop + far])
+        near, far, brief = (self._samples(ms) for ms in (*OUTSIDE_MS, ATTACK_MS))
+        first = np.stack([start, start - far, stop + near, start, stop - brief])  # (5, n)
+        last = np.stack([stop, start - near, stop + far, start + brief, stop])
         blocks = [np.ceil(edge / self._block_len - 0.5).astype(np.int64) for edge in (first, last)]
         body = _Body(*(np.clip(block, 0, self._n_blocks) for block in blocks))  # whose middles lie within
         leaks, _ = self._leaks(work.omega[:, np.newaxis], pair.omega[:, np.newaxis], body)
         other = pair.amplitude[::-1, np.newaxis]
         rows = np.arange(len(start))
         total = sums[:, rows, body.last] - sums[:, rows, body.first] - other * leaks[0] - np.conj(other) * leaks[1]
-        whole, rise, fall, before, after = np.moveaxis(np.abs(total / np.maximum(body.count, 1)) ** 2, 1, 0)
-        swell_db = np.abs(_db(rise, fall))
-        outside_db = _db(whole, np.maximum(before, after))
-        return swell_db.max(axis=0), outside_db.min(axis=0)
+        means = np.moveaxis(total / np.maximum(body.count, 1), 1, 0)  # (5, 2, n)
+        whole, before, after = np.abs(means[:3]) ** 2
+        ends = np.stack([work.has_start, work.has_stop])
+        outside = np.where(ends, np.stack([_db(whole, before).min(axis=0), _db(whole, after).min(axis=0)]), np.nan)
+        shares = ((means[3:] * np.conj(means[0])).real / np.maximum(whole, TINY)).min(axis=1)
+        return _Shape(
+            outside_db=np.fmin(*outside),
+            outside_most_db=np.fmax(*outside),
+            attack=np.fmin(*np.where(ends, shares, np.nan)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -658,6 +683,16 @@ class _Purity:
     margin_db: Samples
     hum_margin_db: Samples
     flatness_db: Samples
+    surroundings_db: Samples
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How the tones go through the press, (n,) each; as in :class:`Measurements`."""
+
+    outside_db: Samples
+    outside_most_db: Samples
+    attack: Samples
 
 
 def _turns(step_rad: Floats, count: int) -> Track:

@@ -39,6 +39,15 @@ def test_edges_lie_within_1_5_ms_at_20_db(samplerate, ramp_ms):
     assert np.percentile(errors_ms, 95) <= 1.5
 
 
+@pytest.mark.parametrize("ramp_ms", [0.0, 2.0, 5.0])
+@pytest.mark.parametrize("twist_db", [-15.0, -8.0, 0.0, 8.0, 15.0])
+def test_edges_of_clean_audio_lie_at_the_feet_of_the_ramps(twist_db, ramp_ms):
+    rendering = random_presses(64, 15, on_ms=50.0, level_dbm0=-15.0, twist_db=twist_db, ramp_ms=ramp_ms)
+    for tone, press in zip(decoded(rendering), rendering.tones, strict=True):
+        assert abs(tone.start - press.start) <= 4  # 0.5 ms
+        assert abs(tone.stop - press.stop) <= 4
+
+
 def test_level_twist_offset_and_snr_are_right_at_15_db():
     rendering = random_presses(
         320, 13, on_ms=50.0, level_dbm0=-12.0, twist_db=3.0, low_offset_pct=1.2, high_offset_pct=-0.7

@@ -1,0 +1,79 @@
+"""Evidence: what a measured value is worth, and that a rough measurement drops no press."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from helpers import NO_ERRORS, random_presses, score
+
+from dtmf_audio import channel, decode, judgement
+from dtmf_audio.judgement import TERMS, evidence, promising, refusals
+from dtmf_audio.measurement import Measurements
+from dtmf_audio.profiles import DEFAULT
+
+CLEAR = {
+    "start": 0,
+    "stop": 400,
+    "on_ms": 50.0,
+    "low_dbm0": -10.0,
+    "high_dbm0": -10.0,
+    "low_offset_pct": 0.1,
+    "high_offset_pct": -0.1,
+    "snr_db": 20.0,
+    "margin_db": 20.0,
+    "hum_margin_db": 20.0,
+    "flatness_db": -1.0,
+    "surroundings_db": 25.0,
+    "outside_db": 12.0,
+    "outside_most_db": 20.0,
+    "attack": 1.0,
+}
+VOICE = CLEAR | {"margin_db": -2.0, "hum_margin_db": -8.0, "flatness_db": -9.0, "surroundings_db": 8.0}
+
+
+def measured(values):
+    return Measurements(**{f.name: np.array([values[f.name]]) for f in fields(Measurements)})
+
+
+def test_a_clear_press_has_evidence_and_a_voice_has_not():
+    assert refusals(measured(CLEAR), DEFAULT) == [None]
+    (refusal,) = refusals(measured(VOICE), DEFAULT)
+    assert refusal is not None
+    assert refusal.limit == "min_evidence"
+    assert refusal.measured == pytest.approx(evidence(measured(VOICE))[0])
+
+
+def test_the_evidence_is_the_sum_of_its_terms():
+    press = measured(CLEAR)
+    parts = [weight * term(press)[0] for _, weight, term in TERMS]
+    nothing = replace(DEFAULT, min_evidence=-100.0)
+    assert evidence(press)[0] - sum(parts) == pytest.approx(
+        evidence(measured(VOICE))[0] - sum(weight * term(measured(VOICE))[0] for _, weight, term in TERMS)
+    )
+    assert refusals(measured(VOICE), nothing) == [None]
+
+
+def test_a_part_without_ends_is_worth_less_than_one_with_clear_ends_and_more_than_one_with_none():
+    unknown = CLEAR | {"outside_db": np.nan, "outside_most_db": np.nan, "attack": np.nan}
+    unclear = CLEAR | {"outside_db": 0.0, "outside_most_db": 0.0, "attack": 0.0}
+    worth = [float(evidence(measured(values))[0]) for values in (unclear, unknown, CLEAR)]
+    assert worth == sorted(worth)
+    assert np.isfinite(worth).all()
+
+
+def test_no_press_is_dropped_after_the_rough_measurement(monkeypatch):
+    rendering = random_presses(320, 41, on_ms=40.0)
+    noisy = channel.add_noise_at_snr(
+        rendering.samples,
+        snr_db=0.0,
+        signal_dbm0=channel.pair_dbm0(-10.0, -10.0),
+        samplerate=8000,
+        rng=np.random.default_rng(42),
+    )
+    found = decode(noisy, 8000)
+    assert score(rendering.tones, found) == NO_ERRORS
+    monkeypatch.setattr(judgement, "SLACK", 1000.0)
+    assert promising(measured(VOICE), DEFAULT).all()
+    assert decode(noisy, 8000) == found

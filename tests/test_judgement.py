@@ -9,7 +9,7 @@ import pytest
 from helpers import NO_ERRORS, random_presses, score
 
 from dtmf_audio import channel, decode, judgement
-from dtmf_audio.judgement import TERMS, evidence, promising, refusals
+from dtmf_audio.judgement import TERMS, Verdicts, evidence, promising
 from dtmf_audio.measurement import Measurements
 from dtmf_audio.profiles import DEFAULT
 
@@ -37,10 +37,15 @@ def measured(values):
     return Measurements(**{f.name: np.array([values[f.name]]) for f in fields(Measurements)})
 
 
+def verdicts(press, profile):
+    return Verdicts(press, evidence(press), profile)
+
+
 def test_a_clear_press_has_evidence_and_a_voice_has_not():
-    assert refusals(measured(CLEAR), DEFAULT) == [None]
-    (refusal,) = refusals(measured(VOICE), DEFAULT)
-    assert refusal is not None
+    assert verdicts(measured(CLEAR), DEFAULT).accepted.all()
+    refused = verdicts(measured(VOICE), DEFAULT)
+    assert not refused.accepted.any()
+    refusal = refused.refusal(0)
     assert refusal.limit == "min_evidence"
     assert refusal.measured == pytest.approx(evidence(measured(VOICE))[0])
 
@@ -52,7 +57,7 @@ def test_the_evidence_is_the_sum_of_its_terms():
     assert evidence(press)[0] - sum(parts) == pytest.approx(
         evidence(measured(VOICE))[0] - sum(weight * term(measured(VOICE))[0] for _, weight, term in TERMS)
     )
-    assert refusals(measured(VOICE), nothing) == [None]
+    assert verdicts(measured(VOICE), nothing).accepted.all()
 
 
 def test_a_part_without_ends_is_worth_less_than_one_with_clear_ends_and_more_than_one_with_none():

@@ -46,7 +46,7 @@ class Limits:
     calls : bool
         Whether speech simulation is limited by the call, as AT&T does.
     judges_false : bool
-        Whether tones that nobody sent fail a row, or are only counted.
+        Whether tones in signals that hold no key fail a row, or are only counted.
     """
 
     name: str

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dtmf_audio.events import DetectedTone, Rejection, ToneStarted
     from dtmf_audio.files import decode_file
     from dtmf_audio.profiles import PROFILES, Profile
-    from dtmf_audio.stream import StreamDecoder
+    from dtmf_audio.stream import DecoderBank, StreamDecoder
     from dtmf_audio.synthesis import AudioFrame, Press, RenderedTone, Rendering, frames, render
     from dtmf_audio.tones import Pause, Tone, keys_of, parse_keys
 
@@ -30,6 +30,7 @@ __all__ = [
     "PROFILES",
     "AudioFileError",
     "AudioFrame",
+    "DecoderBank",
     "DecoderError",
     "DetectedTone",
     "DtmfError",
@@ -60,7 +61,7 @@ _NAMES_IN = {
     "events": ["DetectedTone", "Rejection", "ToneStarted"],
     "files": ["decode_file"],
     "profiles": ["PROFILES", "Profile"],
-    "stream": ["StreamDecoder"],
+    "stream": ["DecoderBank", "StreamDecoder"],
     "synthesis": ["AudioFrame", "Press", "RenderedTone", "Rendering", "frames", "render"],
     "tones": ["Pause", "Tone", "keys_of", "parse_keys"],
 }

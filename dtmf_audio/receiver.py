@@ -105,7 +105,7 @@ class Receiver:
         self._join_windows = max(SETTLE_WINDOWS, math.ceil((profile.bridge_ms + JOIN_SLACK_MS) / BLOCK_MS))
         self._ages = np.array([round(ms / BLOCK_MS * self._block_len) for ms in ANNOUNCE_MS])
         self._origin = 0  # where in the stream the numbering of samples and windows below begins
-        self._audio = np.zeros((n_channels, 0), np.float32)
+        self._spare = self._measurer.piece_len  # room behind the audio, so that a piece can reach past what was heard
         none, nothing = np.zeros(0, np.int64), np.zeros(0, np.bool_)
         self._no_parts = Parts(
             key=none, run_first=none, start_block=none, stop_block=none, has_start=nothing, has_stop=nothing
@@ -121,7 +121,7 @@ class Receiver:
         # Audio of all channels from sample `_base` on; before the start of the stream it was silent.
         self._base = -self._measurer.samples_before
         self._used = self._measurer.samples_before
-        self._audio = np.zeros((self._n_channels, max(self._used, self._audio.shape[1])), np.float32)
+        self._audio = np.zeros((self._n_channels, self._used + self._spare), np.float32)
         self._n_blocks = 0
         self._phasors = self._gate.no_phasors(self._n_channels)
         self._waiting = self._no_parts
@@ -175,7 +175,7 @@ class Receiver:
 
     def _room_for(self, n_samples: int) -> npt.NDArray[np.float32]:
         """Where the next samples go, (n_channels, n_samples); what nothing to come can need is dropped."""
-        width = self._audio.shape[1]
+        width = self._audio.shape[1] - self._spare
         if self._used + n_samples > width:
             oldest = min(
                 self._tracker.known,
@@ -186,7 +186,8 @@ class Receiver:
             kept = self._audio[:, drop : self._used]
             if kept.shape[1] + n_samples > width or drop < width // 2:
                 # Room for as much again, so that moving what is kept costs no more than a copy of what comes.
-                self._audio = np.empty((self._n_channels, 2 * kept.shape[1] + n_samples), np.float32)
+                width = 2 * kept.shape[1] + n_samples
+                self._audio = np.zeros((self._n_channels, width + self._spare), np.float32)
             self._audio[:, : kept.shape[1]] = kept
             self._base += drop
             self._used -= drop
@@ -304,12 +305,10 @@ class Receiver:
     def _pieces(self, key: Ints, begin: Ints, length: int) -> npt.NDArray[np.float32]:
         """A copy of the audio of each key's channel from a sample on, (n, length), zeros past what was heard."""
         begin = begin - self._base
-        most = int(begin.max()) + length
-        if most > self._audio.shape[1]:
-            self._audio = np.pad(self._audio, ((0, 0), (0, most - self._audio.shape[1])))
-        if most > self._used:
-            self._audio[:, self._used : most] = 0.0
         pieces: npt.NDArray[np.float32] = sliding_window_view(self._audio, length, axis=1)[key // N_KEYS, begin]
+        ahead = np.flatnonzero(begin + length > self._used)
+        if len(ahead):
+            pieces[ahead] *= np.arange(length) < (self._used - begin[ahead])[:, np.newaxis]
         return pieces
 
     def _candidates(self, parts: Parts, *, heard_until: Ints | None = None) -> Candidates:

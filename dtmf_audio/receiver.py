@@ -48,6 +48,7 @@ from dtmf_audio.tones import Tone
 Event = ToneStarted | DetectedTone | Rejection
 
 STEP_SAMPLES = 2**20  # of all channels; chosen: calls cost little beside the work, and samples stay in the cache
+SHORTEST_STEP_MS = 100  # of many channels: a step costs a fixed time besides
 LONGEST_PART = 10  # blocks: 100 ms, what a measurer takes
 PART = 6  # blocks cut off a longer run at a time: 60 ms are proof enough, and one part is spared a jump of the phase
 LONG_PART_ODDS = 4.0  # how much less a part of 60 ms and more must promise: it may have a hole, and few are so long
@@ -138,7 +139,7 @@ class Receiver:
     def feed(self, samples: npt.NDArray[Any]) -> list[Event]:
         """Take the next samples, (n_channels, n), of a dtype that is audio."""
         events: list[Event] = []
-        step = max(1, STEP_SAMPLES // self._n_channels)
+        step = max(SHORTEST_STEP_MS * self.samplerate // 1000, STEP_SAMPLES // self._n_channels)
         for start in range(0, samples.shape[1], step):
             chunk = samples[:, start : start + step]
             to_steps(chunk, self._room_for(chunk.shape[1]), offset=self.position)
@@ -184,9 +185,9 @@ class Receiver:
             )
             drop = oldest * self._block_len - self._measurer.samples_before - self._base
             kept = self._audio[:, drop : self._used]
-            if kept.shape[1] + n_samples > width or drop < width // 2:
-                # Room for as much again, so that moving what is kept costs no more than a copy of what comes.
-                width = 2 * kept.shape[1] + n_samples
+            if kept.shape[1] + n_samples > width or drop < kept.shape[1]:
+                # Room for twice as much, so that moving what is kept costs less than a copy of what comes.
+                width = 3 * kept.shape[1] + n_samples
                 self._audio = np.zeros((self._n_channels, width + self._spare), np.float32)
             self._audio[:, : kept.shape[1]] = kept
             self._base += drop

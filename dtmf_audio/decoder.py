@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import numpy.typing as npt
 
 from dtmf_audio.errors import InvalidSettingError, InvalidSignalError
@@ -61,4 +63,4 @@ def decode(
         stream = StreamDecoder(samplerate, channel=number, profile=profile, goertzel=goertzel, announce=False)
         events = stream.feed(channels[:, number]) + stream.flush()
         tones += [event for event in events if isinstance(event, DetectedTone)]
-    return sorted(tones, key=lambda tone: (tone.start, tone.channel))
+    return sorted(tones, key=attrgetter("start", "channel"))

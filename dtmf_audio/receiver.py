@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from operator import itemgetter
 from typing import Any
 
@@ -63,6 +63,22 @@ ANNOUNCED = len(ANNOUNCE_MS)
 _TONES = tuple(Tone.from_frequencies(label // 4, label % 4) for label in range(N_KEYS))
 
 
+# What depends on the rate alone is computed for the first decoder of a rate, and shared: it is never written to.
+@lru_cache(maxsize=8)
+def _screen(samplerate: int) -> Screen:
+    return Screen(samplerate)
+
+
+@lru_cache(maxsize=8)
+def _edges(samplerate: int) -> CleanEdges:
+    return CleanEdges(samplerate)
+
+
+@lru_cache(maxsize=8)
+def _measurer(samplerate: int, form: GoertzelForm) -> Measurer:
+    return Measurer(samplerate, form=form)
+
+
 class Receiver:
     """Decodes channels that are fed together.
 
@@ -101,10 +117,10 @@ class Receiver:
         self._first_channel = first_channel
         self._gate = Gate(samplerate, profile, form=form)
         self._block_len = self._gate.block_len
-        self._screen = Screen(samplerate)
-        self._edges = CleanEdges(samplerate)
+        self._screen = _screen(samplerate)
+        self._edges = _edges(samplerate)
         self._hopeless = HOPELESS + profile.min_evidence - DEFAULT.min_evidence
-        self._measurer = Measurer(samplerate, form=form)
+        self._measurer = _measurer(samplerate, form)
         self._promising = partial(promising, profile=profile)
         self._join_windows = max(SETTLE_WINDOWS, math.ceil((profile.bridge_ms + JOIN_SLACK_MS) / BLOCK_MS))
         self._ages = np.array([round(ms / BLOCK_MS * self._block_len) for ms in ANNOUNCE_MS])
@@ -458,6 +474,7 @@ class Receiver:
         parts = _parts(some, start_block, stop_block - start_block)
         parts = replace(parts, has_stop=np.zeros(len(rows), np.bool_))
         openings, rows_of = self._openings(parts, heard_until)
+        runs.age[np.delete(rows, rows_of)] += 1  # what is hopeless now is hardly a tone 5 ms later
         least = self._profile.min_evidence + ANNOUNCE_EVIDENCE
         verdicts = Verdicts(openings, openings.evidence, self._profile, min_evidence=least)
         sure = np.flatnonzero(verdicts.accepted)

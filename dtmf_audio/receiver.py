@@ -56,8 +56,9 @@ LONGEST_PART = 10  # blocks: 100 ms, what a measurer takes
 PART = 6  # blocks cut off a longer run at a time: 60 ms are proof enough, and one part is spared a jump of the phase
 LONG_PART_ODDS = 4.0  # how much less a part of 60 ms and more must promise: it may have a hole, and few are so long
 JOIN_SLACK_MS = 30.0  # breaks between runs are this much longer than the hole at the most
-ANNOUNCE_MS = (40, 45, 50, 55, 60, 70, 80, 90, 100, 120, 140)  # ages of a run at which it may be told to have started
+ANNOUNCE_MS = (42, 46, 50, 55, 60, 70, 80, 90, 100, 120, 140)  # ages of a run at which it may be told to have started
 ANNOUNCE_EVIDENCE = 1.0  # evidence that a started tone must have beyond the profile's: it may not be taken back
+ANNOUNCE_ODDS = 4.0  # what it must promise at first look, beyond what a finished one must
 ANNOUNCED = len(ANNOUNCE_MS)
 
 _TONES = tuple(Tone.from_frequencies(label // 4, label % 4) for label in range(N_KEYS))
@@ -233,15 +234,15 @@ class Receiver:
         return self._gate.labels(phasors)
 
     def _settle(self, labels: Labels) -> list[Event]:
-        """Take the labels of the next windows; tell what is settled by them."""
-        if not len(labels):
-            return []
+        """Take the labels of the next windows, if any; tell what is settled by them, and by the samples since."""
         ended = self._tracker.update(labels)
         if not (len(ended) or len(self._tracker.open) or len(self._waiting) or self._pending):
             return []
         settled: list[tuple[int, int, Event]] = []  # sample at which it was settled, key, and the event
         if self._announce:
             settled += self._started(ended)
+        if not len(labels):
+            return [event for _, _, event in settled]
         self._cut(ended)
         settled += self._finished(self._measure_ready())
         self._forget()
@@ -449,21 +450,22 @@ class Receiver:
     def _started(self, ended: Runs) -> list[tuple[int, int, Event]]:
         """Tell the tones that have become sure."""
         events: list[tuple[int, int, Event]] = []
-        for runs in (ended, self._tracker.open):
-            previous = None
-            while True:
-                heard_until = runs.first * self._block_len + self._ages[np.minimum(runs.age, ANNOUNCED - 1)]
-                due = (runs.age < ANNOUNCED) & (heard_until <= self.n_fed)
-                if not due.any():
-                    break
-                runs.age[due] += 1
-                if previous is None:
-                    previous, _ = self._tracker.neighbours(runs.key, runs.first, runs.last)
-                window = heard_until // self._block_len - WINDOW_BLOCKS  # the last that is known then
-                is_settled = (runs.first - previous > self._join_windows) | (previous + SETTLE_WINDOWS < window)
-                rows = np.flatnonzero(due & is_settled & (runs.last >= window - BRIDGED_WINDOWS))
-                if len(rows):
-                    events += self._started_at(runs, rows, heard_until[rows], previous[rows])
+        runs = Runs.concatenate([ended, self._tracker.open])
+        previous = None
+        while True:
+            heard_until = runs.first * self._block_len + self._ages[np.minimum(runs.age, ANNOUNCED - 1)]
+            due = (runs.age < ANNOUNCED) & (heard_until <= self.n_fed)
+            if not due.any():
+                break
+            runs.age[due] += 1
+            if previous is None:
+                previous, _ = self._tracker.neighbours(runs.key, runs.first, runs.last)
+            window = heard_until // self._block_len - WINDOW_BLOCKS  # the last that is known then
+            is_settled = (runs.first - previous > self._join_windows) | (previous + SETTLE_WINDOWS < window)
+            rows = np.flatnonzero(due & is_settled & (runs.last >= window - BRIDGED_WINDOWS))
+            if len(rows):
+                events += self._started_at(runs, rows, heard_until[rows], previous[rows])
+        self._tracker.open.age[:] = runs.age[len(ended) :]
         return events
 
     def _started_at(self, runs: Runs, rows: Ints, heard_until: Ints, previous: Ints) -> list[tuple[int, int, Event]]:
@@ -509,7 +511,7 @@ class Receiver:
             rows_of.append(rows[found])
             stop = heard_until[rows[found]]
             openings.append(clean_presses(some.take(found), tones.take(found), start[found], stop, self.samplerate))
-        rows = np.flatnonzero(~is_clean & (odds(seen) > self._hopeless))
+        rows = np.flatnonzero(~is_clean & (odds(seen) > self._hopeless + ANNOUNCE_ODDS))
         if len(rows):
             some, until = parts.take(rows), heard_until[rows]
             measured = self._measure(some, self._candidates(some, heard_until=until), heard_until=until)

@@ -212,8 +212,9 @@ class Receiver:
             drop = oldest * self._block_len - self._measurer.samples_before - self._base
             kept = self._audio[:, drop : self._used]
             if kept.shape[1] + n_samples > width or drop < kept.shape[1]:
-                # Room for twice as much, so that moving what is kept costs less than a copy of what comes.
-                width = 3 * kept.shape[1] + n_samples
+                # Room for twice what may have to be kept, so that moving it costs less than a copy of what comes.
+                most = self._measurer.samples_before + (LONGEST_PART + 2 * SETTLE_WINDOWS) * self._block_len
+                width = 3 * max(most, kept.shape[1]) + n_samples
                 self._audio = np.zeros((self._n_channels, width + self._spare), np.float32)
             self._audio[:, : kept.shape[1]] = kept
             self._base += drop

@@ -305,6 +305,7 @@ class Receiver:
             found = (found_start | ~some.has_start) & (found_stop | ~some.has_stop)
             starts = np.where(some.has_start, starts, start[rows])
             stops = np.where(some.has_stop, stops, stop[rows])
+            found &= stops - starts >= length  # what the screen saw of a shorter press was not all press
             is_clean[rows] = found
             if found.any():
                 presses.append(

@@ -41,7 +41,10 @@ class DecoderBank:
         Whether to tell :class:`ToneStarted`. It comes 28 to 43 ms after the start of a clear tone, plus what the
         chunk adds; without it decoding is faster.
     explain : bool
-        Whether to tell a :class:`Rejection` for every candidate that is refused.
+        Whether to tell a :class:`Rejection` for every near miss: what may have been a press of a key, and which limit
+        refused it. The tones are the same; decoding takes longer. No near misses are a sound of less than 15 ms, and
+        one that is never taken for a key, such as a tone on its own. From about 4 % off its frequencies on, a key may
+        be missing too, or be told as its neighbour.
 
     Raises
     ------
@@ -162,7 +165,7 @@ class StreamDecoder:
         -------
         list of ToneStarted, DetectedTone and Rejection
             What is known now, in the order in which it was settled. A Rejection takes back a ToneStarted, or with
-            ``explain`` tells of a candidate that was refused.
+            ``explain`` tells of a near miss.
 
         Raises
         ------

@@ -25,7 +25,7 @@ from dtmf_audio.screen import Glimpses
 from dtmf_audio.signals import SAMPLE_SCALE, Samples
 from dtmf_audio.tones import HIGH_HZ, LOW_HZ
 
-OUTSIDE_MS, INSIDE_MS = 4.0, 18.0  # how far a window that carries the pair may reach past the edge, and then some
+OUTSIDE_MS, INSIDE_MS = 4.0, 22.0  # a window that carries the pair reaches past the edge by up to 15 ms
 FEWEST_MS = 4.0  # less of the pair around an edge is no edge
 RAMPS_MS = (0.0, 1.0, 2.0, 3.0, 5.0)
 SEARCH_MS = 1.25  # what beats and ramps can shift the first look by

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Literal, overload
 
 import numpy.typing as npt
@@ -75,9 +76,9 @@ def decode(
         Form of the Goertzel bank; both find the same tones.
     explain : bool
         Return the near misses too: what may have been a press of a key, and which limit refused it. The tones are the
-        same; decoding takes longer. No near misses are a sound of less than 15 ms, and one that is never taken for a
-        key, such as a tone on its own. From about 4 % off its frequencies on, a key may be missing too, or be told as
-        its neighbour.
+        same; decoding takes longer. What is never taken for a key in the first place is no near miss: most single
+        tones, whatever lasts less than 15 ms, and many keys that are 3 % off pitch or more, which beyond 5 % look like
+        their neighbours.
 
     Returns
     -------
@@ -107,4 +108,4 @@ def decode(
         )
         events = stream.feed(channels[:, number]) + stream.flush()
         found += [event for event in events if not isinstance(event, ToneStarted)]
-    return sorted(found, key=lambda event: (event.start, event.channel))
+    return sorted(found, key=attrgetter("start", "channel"))

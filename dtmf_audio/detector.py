@@ -169,8 +169,7 @@ class RunTracker:
     """
 
     def __init__(self) -> None:
-        none = np.zeros(0, np.int64)
-        self.open = Runs(key=none, first=none, last=none, count=none, cut=none, age=none)
+        self.open = _no_runs()
         self.known = 0
         self._ended = self.open
 
@@ -215,11 +214,18 @@ class RunTracker:
             self._ended = self._ended.take(self._ended.last >= before)
 
 
+def _no_runs() -> Runs:
+    none = np.zeros(0, np.int64)
+    return Runs(key=none, first=none, last=none, count=none, cut=none, age=none)
+
+
 def _stretches(labels: Labels, offset: int) -> Runs:
     """Runs within these labels, by key and place."""
     n_channels = labels.shape[1]
     flat = labels.ravel()
     at = np.flatnonzero(flat != NO_PAIR)
+    if not len(at):
+        return _no_runs()
     key = flat[at].astype(np.int64)
     window = at
     if n_channels > 1:

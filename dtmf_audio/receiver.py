@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ from dtmf_audio.detector import (
     SETTLE_WINDOWS,
     WINDOW_BLOCKS,
     Gate,
+    Labels,
     Runs,
     RunTracker,
     run_ids,
@@ -51,7 +53,8 @@ from dtmf_audio.tones import Tone
 
 Event = ToneStarted | DetectedTone | Rejection
 
-STEP_SAMPLES = 2**20  # of all channels; chosen: calls cost little beside the work, and samples stay in the cache
+TILE_SAMPLES = 2**19  # of all channels; chosen: calls cost little beside the work, and samples stay in the cache
+STEP_SAMPLES = 2**22  # candidates of so many samples are measured together: a batch costs 2 ms besides its work
 SHORTEST_STEP_MS = 100  # of many channels: a step costs a fixed time besides
 LONGEST_PART = 10  # blocks: 100 ms, what a measurer takes
 PART = 6  # blocks cut off a longer run at a time: 60 ms are proof enough, and one part is spared a jump of the phase
@@ -76,6 +79,22 @@ class _Way:
 
 
 _TONES = tuple(Tone.from_frequencies(label // 4, label % 4) for label in range(N_KEYS))
+
+
+# What depends on the rate alone is computed for the first decoder of a rate, and shared: it is never written to.
+@lru_cache(maxsize=8)
+def _screen(samplerate: int) -> Screen:
+    return Screen(samplerate)
+
+
+@lru_cache(maxsize=8)
+def _edges(samplerate: int) -> CleanEdges:
+    return CleanEdges(samplerate)
+
+
+@lru_cache(maxsize=8)
+def _measurer(samplerate: int, form: GoertzelForm) -> Measurer:
+    return Measurer(samplerate, form=form)
 
 
 class Receiver:
@@ -116,10 +135,10 @@ class Receiver:
         self._first_channel = first_channel
         self._gate = Gate(samplerate, profile, form=form)
         self._block_len = self._gate.block_len
-        self._screen = Screen(samplerate)
-        self._edges = CleanEdges(samplerate)
+        self._screen = _screen(samplerate)
+        self._edges = _edges(samplerate)
         self._hopeless = HOPELESS + profile.min_evidence - DEFAULT.min_evidence
-        self._measurer = Measurer(samplerate, form=form)
+        self._measurer = _measurer(samplerate, form)
         self._promising = partial(promising, profile=profile)
         self._join_windows = max(SETTLE_WINDOWS, math.ceil((profile.bridge_ms + JOIN_SLACK_MS) / BLOCK_MS))
         self._ages = np.array([round(ms / BLOCK_MS * self._block_len) for ms in ANNOUNCE_MS])
@@ -158,11 +177,17 @@ class Receiver:
     def feed(self, samples: npt.NDArray[Any]) -> list[Event]:
         """Take the next samples, (n_channels, n), of a dtype that is audio."""
         events: list[Event] = []
-        step = max(SHORTEST_STEP_MS * self.samplerate // 1000, STEP_SAMPLES // self._n_channels)
+        least = SHORTEST_STEP_MS * self.samplerate // 1000
+        step, tile = (max(least, n // self._n_channels) for n in (STEP_SAMPLES, TILE_SAMPLES))
         for start in range(0, samples.shape[1], step):
-            chunk = samples[:, start : start + step]
-            to_steps(chunk, self._room_for(chunk.shape[1]), offset=self.position)
-            events += self._step(chunk.shape[1])
+            stop = min(start + step, samples.shape[1])
+            room = self._room_for(stop - start)
+            labels = []
+            for begin in range(start, stop, tile):
+                end = min(begin + tile, stop)
+                to_steps(samples[:, begin:end], room[:, begin - start : end - start], offset=self.position)
+                labels.append(self._label(end - begin))
+            events += self._settle(np.concatenate(labels))
         return events
 
     def lose(self, n_samples: int) -> list[Event]:
@@ -191,7 +216,7 @@ class Receiver:
 
     def _silence(self, n_samples: int) -> list[Event]:
         self._room_for(n_samples)[:] = 0.0
-        return self._step(n_samples)
+        return self._settle(self._label(n_samples))
 
     def _room_for(self, n_samples: int) -> npt.NDArray[np.float32]:
         """Where the next samples go, (n_channels, n_samples); what nothing to come can need is dropped."""
@@ -213,18 +238,24 @@ class Receiver:
             self._used -= drop
         return self._audio[:, self._used : self._used + n_samples]
 
-    def _step(self, n_samples: int) -> list[Event]:
-        """Go on after samples were written to the buffer."""
+    def _label(self, n_samples: int) -> Labels:
+        """Label the windows that samples just written to the buffer complete."""
         self._used += n_samples
         self.n_fed += n_samples
         begin = self._n_blocks * self._block_len - self._base
         n_new = (self._used - begin) // self._block_len
         if not n_new:
-            return []
+            return np.zeros((0, self._n_channels), np.int8)
         phasors = self._gate.phasors(self._audio[:, begin : begin + n_new * self._block_len], self._phasors)
         self._n_blocks += n_new
         self._phasors = phasors[:, -(WINDOW_BLOCKS - 1) :]
-        ended = self._tracker.update(self._gate.labels(phasors))
+        return self._gate.labels(phasors)
+
+    def _settle(self, labels: Labels) -> list[Event]:
+        """Take the labels of the next windows; tell what is settled by them."""
+        if not len(labels):
+            return []
+        ended = self._tracker.update(labels)
         pending = self._heard.pending is not None or self._explained.pending is not None
         if not (len(ended) or len(self._tracker.open) or len(self._waiting) or pending):
             return []
@@ -238,7 +269,8 @@ class Receiver:
             self._settled += [(at, key, e) for at, key, e in settled if not isinstance(e, ToneStarted)]
             settled += self._near_misses(*self._finished(self._explained))
         self._forget()
-        settled.sort(key=lambda item: item[:2])
+        if self._announce or self._explain:  # else there are tones alone, and these are in order
+            settled.sort(key=itemgetter(0, 1))
         return [event for _, _, event in settled]
 
     def _cut(self, ended: Runs) -> None:
@@ -409,6 +441,8 @@ class Receiver:
         """What is told of presses that were heard out."""
         if not len(presses):
             return []
+        order = np.lexsort((presses.key, settled))
+        presses, settled = presses.take(order), settled[order]
         presses, verdicts, echoes = self._judged(self._heard, presses)
         accepted = verdicts.accepted
         for row in echoes:
@@ -490,6 +524,7 @@ class Receiver:
         parts = _parts(some, start_block, stop_block - start_block)
         parts = replace(parts, has_stop=np.zeros(len(rows), np.bool_))
         openings, rows_of = self._openings(parts, heard_until)
+        runs.age[np.delete(rows, rows_of)] += 1  # what is hopeless now is hardly a tone 5 ms later
         least = self._profile.min_evidence + ANNOUNCE_EVIDENCE
         verdicts = Verdicts(openings, openings.evidence, self._profile, min_evidence=least)
         sure = np.flatnonzero(verdicts.accepted)

@@ -32,6 +32,7 @@ LOBE_HZ = 80.0  # a Hann line reaches 62 Hz to both sides
 SIDELOBES_HZ = 170.0  # here its sidelobes are 54 dB down
 REACH_PCT = 3.5  # how far from nominal the peak is looked for
 TINY = 1e-20
+BATCH = 1024  # chosen: what is between the steps of so many stays in the cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +139,10 @@ class Screen:
 
     def look(self, pieces: npt.NDArray[Any], label: Ints) -> Glimpses:
         """Look at pieces, (n, length), of candidates of these labels."""
+        begins = range(0, max(1, len(label)), BATCH)
+        return Glimpses.concatenate([self._look(pieces[i : i + BATCH], label[i : i + BATCH]) for i in begins])
+
+    def _look(self, pieces: npt.NDArray[Any], label: Ints) -> Glimpses:
         spectrum = np.fft.rfft(pieces * self._window, self._n_fft, axis=1)[:, : self._n_bins]
         power = spectrum.real**2 + spectrum.imag**2
         low_hz, low, low_offset_pct = self._tone(spectrum, power, self._pairs[label, 0])

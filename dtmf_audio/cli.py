@@ -259,8 +259,9 @@ def _add_decode(commands: Any) -> None:
         "--explain",
         action="store_true",
         help="print a line for each tone and for each near miss, a sound that may have been a key and was refused, "
-        "with the reason; with --json, an object each, near misses with a member named refused. A tone on its own, a "
-        "pair more than about 4 %% off, and what is shorter than 15 ms are no near misses",
+        "with the reason; with --json, an object each, near misses with a member named refused. What never "
+        "looked like a key is not listed: most single tones, less than 15 ms, levels and twists 10 dB beyond the "
+        "limit, many keys 3 %% off pitch or more",
     )
     parser.add_argument("--channel", type=int, metavar="N", help="decode this channel alone, counted from 0")
     parser.add_argument(

@@ -77,8 +77,8 @@ def decode(
     explain : bool
         Return the near misses too: what may have been a press of a key, and which limit refused it. The tones are the
         same; decoding takes longer. What is never taken for a key in the first place is no near miss: most single
-        tones, whatever lasts less than 15 ms, and many keys that are 3 % off pitch or more, which beyond 5 % look like
-        their neighbours.
+        tones, whatever lasts less than 15 ms, levels and twists 10 dB beyond the limit, and many keys 3 % off pitch or
+        more, which beyond 5 % look like their neighbours.
 
     Returns
     -------

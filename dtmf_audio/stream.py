@@ -42,9 +42,9 @@ class DecoderBank:
         chunk adds; without it decoding is faster.
     explain : bool
         Whether to tell a :class:`Rejection` for every near miss: what may have been a press of a key, and which limit
-        refused it. The tones are the same; decoding takes longer. No near misses are a sound of less than 15 ms, and
-        one that is never taken for a key, such as a tone on its own. From about 4 % off its frequencies on, a key may
-        be missing too, or be told as its neighbour.
+        refused it. The tones are the same; decoding takes longer. What is never taken for a key in the first place is
+        no near miss: most single tones, whatever lasts less than 15 ms, levels and twists 10 dB beyond the limit, and
+        many keys 3 % off pitch or more, which beyond 5 % look like their neighbours.
 
     Raises
     ------

@@ -31,6 +31,7 @@ from dtmf_audio.tones import Pause, Tone, keys_of, parse_keys
 if TYPE_CHECKING:
     from dtmf_audio.audio_io import RawFormat
     from dtmf_audio.conformance.sender import SenderReport
+    from dtmf_audio.events import DetectedTone, Rejection
     from dtmf_audio.synthesis import Rendering
 
 EXIT_FOUND, EXIT_NONE, EXIT_UNUSABLE, EXIT_INTERRUPT, EXIT_BROKEN_PIPE = 0, 1, 2, 130, 141
@@ -253,6 +254,14 @@ def _add_decode(commands: Any) -> None:
         "--json",
         action="store_true",
         help="print one JSON object a line for each tone, as soon as it has ended: times, samples, measurements",
+    )
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="print a line for each tone and for each near miss, a sound that may have been a key and was refused, "
+        "with the reason; with --json, an object each, near misses with a member named refused. What never "
+        "looked like a key is not listed: most single tones, less than 15 ms, levels and twists 10 dB beyond the "
+        "limit, many keys 3 %% off pitch or more",
     )
     parser.add_argument("--channel", type=int, metavar="N", help="decode this channel alone, counted from 0")
     parser.add_argument(
@@ -494,6 +503,8 @@ def _read_request(path: str | None) -> bytes:
 
 
 def _decode(args: argparse.Namespace) -> int:
+    if args.explain and args.tones:
+        args.parser.error("argument --explain: not allowed with argument --tones")
     raw = _raw_format(args)
     status = EXIT_NONE
     for file in args.files:
@@ -513,11 +524,13 @@ def _decode_file(file: str, raw: RawFormat | None, args: argparse.Namespace) -> 
 
     if args.json:
         from dtmf_audio.formats import json_line
+    from dtmf_audio.events import DetectedTone
 
     several = len(args.files) > 1
     with open_audio(file, raw=raw, partial=args.partial) as reader:
         numbers = range(reader.channels) if args.channel is None else [args.channel]
         found: dict[int, list[Tone]] = {number: [] for number in numbers}
+        told: list[DetectedTone | Rejection] = []
         with _ProgressBar() as bar:
 
             def progress(done: int, total: int | None) -> None:
@@ -525,14 +538,25 @@ def _decode_file(file: str, raw: RawFormat | None, args: argparse.Namespace) -> 
                 of = f" of {total / reader.samplerate:.0f} s" if total else ""
                 bar.show(done, total, lambda drawn: f"{reader.name}: {drawn}{seconds}{of}")
 
-            for tone in iter_reader(
-                reader, channel=args.channel, profile=args.profile, goertzel=args.goertzel, progress=progress
+            for event in iter_reader(
+                reader,
+                channel=args.channel,
+                profile=args.profile,
+                goertzel=args.goertzel,
+                progress=progress,
+                explain=args.explain,
             ):
-                found[tone.channel].append(tone.tone)
+                if isinstance(event, DetectedTone):
+                    found[event.channel].append(event.tone)
                 if args.json:
                     bar.erase()
-                    _print(json_line(tone, file=file if several else None))
-        if not args.json:
+                    _print(json_line(event, file=file if several else None))
+                elif args.explain:
+                    told.append(event)
+        if args.explain and not args.json:
+            names = {number: f"{line_name(reader, number)}: " if several or len(found) > 1 else "" for number in found}
+            _print_explained(told, names)
+        elif not args.json:
             for number, tones in found.items():
                 answer = " ".join(tones) if args.tones else keys_of(tones)
                 if several or len(found) > 1:
@@ -540,6 +564,16 @@ def _decode_file(file: str, raw: RawFormat | None, args: argparse.Namespace) -> 
                 elif answer:
                     _print(answer)
     return any(found.values())
+
+
+def _print_explained(told: list[DetectedTone | Rejection], names: dict[int, str]) -> None:
+    """Print a line for each tone and near miss in the order of time, and for each channel that has none."""
+    from dtmf_audio.formats import explained_line
+
+    for event in sorted(told, key=lambda event: (event.start, event.channel)):
+        _print(names[event.channel] + explained_line(event))
+    for number in sorted(names.keys() - {event.channel for event in told}):
+        _print(names[number] + "no tone and nothing near one")
 
 
 def _raw_format(args: argparse.Namespace) -> RawFormat | None:

@@ -3,15 +3,52 @@
 from __future__ import annotations
 
 from operator import attrgetter
+from typing import Literal, overload
 
 import numpy.typing as npt
 
 from dtmf_audio.errors import InvalidSettingError, InvalidSignalError
-from dtmf_audio.events import DetectedTone
+from dtmf_audio.events import DetectedTone, Rejection, ToneStarted
 from dtmf_audio.goertzel import GoertzelForm
 from dtmf_audio.profiles import Profile
 from dtmf_audio.signals import as_channels
 from dtmf_audio.stream import StreamDecoder
+
+
+@overload
+def decode(
+    signal: npt.ArrayLike,
+    samplerate: int,
+    *,
+    channel: int | None = None,
+    profile: str | Profile = "default",
+    goertzel: GoertzelForm = "matrix",
+    explain: Literal[False] = False,
+) -> list[DetectedTone]: ...
+
+
+@overload
+def decode(
+    signal: npt.ArrayLike,
+    samplerate: int,
+    *,
+    channel: int | None = None,
+    profile: str | Profile = "default",
+    goertzel: GoertzelForm = "matrix",
+    explain: Literal[True],
+) -> list[DetectedTone | Rejection]: ...
+
+
+@overload
+def decode(
+    signal: npt.ArrayLike,
+    samplerate: int,
+    *,
+    channel: int | None = None,
+    profile: str | Profile = "default",
+    goertzel: GoertzelForm = "matrix",
+    explain: bool,
+) -> list[DetectedTone | Rejection]: ...
 
 
 def decode(
@@ -21,8 +58,9 @@ def decode(
     channel: int | None = None,
     profile: str | Profile = "default",
     goertzel: GoertzelForm = "matrix",
-) -> list[DetectedTone]:
-    """Find the tones in a signal.
+    explain: bool = False,
+) -> list[DetectedTone] | list[DetectedTone | Rejection]:
+    """Find the tones in a signal, and with ``explain`` what was nearly one.
 
     Parameters
     ----------
@@ -36,10 +74,15 @@ def decode(
         Limits of the receiver: a name of :data:`~dtmf_audio.profiles.PROFILES`, or a profile of your own.
     goertzel : {"matrix", "resonator"}
         Form of the Goertzel bank; both find the same tones.
+    explain : bool
+        Return the near misses too: what may have been a press of a key, and which limit refused it. The tones are the
+        same; decoding takes longer. What is never taken for a key in the first place is no near miss: most single
+        tones, whatever lasts less than 15 ms, levels and twists 10 dB beyond the limit, and many keys 3 % off pitch or
+        more, which beyond 5 % look like their neighbours.
 
     Returns
     -------
-    list of DetectedTone
+    list of DetectedTone, and with ``explain`` of Rejection
         In the order of their starts; at equal starts, of their channels.
 
     Raises
@@ -58,9 +101,11 @@ def decode(
             f"channel {channel} asked for, the signal has {n_channels} (0 to {n_channels - 1}); "
             "leave channel out to decode all"
         )
-    tones: list[DetectedTone] = []
+    found: list[DetectedTone | Rejection] = []
     for number in range(n_channels) if channel is None else [channel]:
-        stream = StreamDecoder(samplerate, channel=number, profile=profile, goertzel=goertzel, announce=False)
+        stream = StreamDecoder(
+            samplerate, channel=number, profile=profile, goertzel=goertzel, announce=False, explain=explain
+        )
         events = stream.feed(channels[:, number]) + stream.flush()
-        tones += [event for event in events if isinstance(event, DetectedTone)]
-    return sorted(tones, key=attrgetter("start", "channel"))
+        found += [event for event in events if not isinstance(event, ToneStarted)]
+    return sorted(found, key=attrgetter("start", "channel"))

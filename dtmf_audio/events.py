@@ -7,15 +7,19 @@ in dBm0 (``units`` says how dBm0 is referred to full scale); twist is high group
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from itertools import repeat
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from dtmf_audio.tones import Tone
+
+Group = Literal["low", "high"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,9 +132,9 @@ _SLOTS = tuple(field.name for field in fields(DetectedTone))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
-    """A candidate that was refused, and by which limit.
+    """A near miss: a sound like a press of a key that was refused, by which limit and by how much.
 
-    A stream also tells it for a tone that it had announced and that then turned out to be none.
+    Told if asked to explain, and by a stream for a tone that it had announced and that then turned out to be none.
 
     Attributes
     ----------
@@ -144,9 +148,15 @@ class Rejection:
     limit : str
         Name of the limit that refused it, as in :class:`~dtmf_audio.profiles.Profile`.
     measured, wanted : float
-        What was measured, and the bound it missed, both in ``unit``.
+        What was measured, and the bound it missed, both in ``unit``. Evidence of minus infinity was not measured: the
+        sound, taken back after it was announced, looked too little like a pair of tones.
     unit : str
         Unit of both: ``"ms"``, ``"dB"``, ``"dBm0"``, ``"%"`` or ``""``.
+    group : {"low", "high"}, optional
+        Whose frequency or level it was; None for what is of both groups.
+    against : tuple of (str, float)
+        Of ``min_evidence``, what spoke most against a pair of tones, worst first, at most three: what it is, and how
+        far the evidence from it is below the most that it can give, a negative number. Empty for other limits.
     """
 
     tone: Tone
@@ -158,6 +168,8 @@ class Rejection:
     measured: float
     wanted: float
     unit: str
+    group: Group | None = None
+    against: tuple[tuple[str, float], ...] = ()
 
     @property
     def start_s(self) -> float:
@@ -168,3 +180,68 @@ class Rejection:
     def stop_s(self) -> float:
         """Stop in seconds."""
         return self.stop / self.samplerate
+
+    @property
+    def duration_ms(self) -> float:
+        """Length in milliseconds."""
+        return 1000.0 * (self.stop - self.start) / self.samplerate
+
+    @property
+    def missed_by(self) -> float:
+        """How far what was measured is beyond the bound, in ``unit``; positive."""
+        return abs(self.measured - self.wanted)
+
+    @property
+    def reason(self) -> str:
+        """Why it was refused, in words with both numbers."""
+        if not math.isfinite(self.measured):
+            return "looked too little like a pair of tones to be measured"
+        return _REASONS[self.limit](self, *_told_apart(self.measured, self.wanted))
+
+
+def _told_apart(measured: float, wanted: float) -> tuple[str, str]:
+    """Write two numbers with as many digits after the point as tell one from the other, at least one."""
+    for digits in range(1, 7):
+        if round(measured, digits) != round(wanted, digits):
+            break
+    measured_text, wanted_text = (f"{value:.{digits}f}".replace("-", "−") for value in (measured, wanted))
+    return measured_text, wanted_text
+
+
+def _too_weak_evidence(refused: Rejection, measured: str, wanted: str) -> str:
+    worst = ", ".join(f"{name} ({value:.1f})".replace("(-", "(−") for name, value in refused.against)
+    most = f"; most against it: {worst}" if worst else ""
+    return f"the evidence for a pair of tones is {measured}, at least {wanted} is wanted{most}"
+
+
+def _whose(refused: Rejection) -> str:
+    return "one tone" if refused.group is None else f"the tone of the {refused.group} group"
+
+
+# Why each limit refuses, in words: of the rejection, what was measured and what was wanted.
+_REASONS: dict[str, Callable[[Rejection, str, str], str]] = {
+    "min_on_ms": lambda _, measured, wanted: f"on for {measured} ms, at least {wanted} ms are wanted",
+    "max_offset_pct": lambda r, measured, wanted: (
+        f"{_whose(r)} is {measured} % off its frequency, at most {wanted} % is allowed"
+    ),
+    "min_level_dbm0": lambda r, measured, wanted: (
+        f"{_whose(r)} is at {measured} dBm0, at least {wanted} dBm0 is wanted"
+    ),
+    "max_level_dbm0": lambda r, measured, wanted: (
+        f"{_whose(r)} is at {measured} dBm0, at most {wanted} dBm0 is allowed"
+    ),
+    "max_twist_db": lambda _, measured, wanted: (
+        f"the high group is {measured} dB louder than the low group, at most {wanted} dB is allowed"
+    ),
+    "max_reverse_twist_db": lambda _, measured, wanted: (
+        f"the low group is {measured} dB louder than the high group, at most {wanted} dB is allowed"
+    ),
+    "min_evidence": _too_weak_evidence,
+    "echo_db": lambda _, measured, wanted: (
+        f"{measured} dB weaker than a press of the same key just before it, more than {wanted} dB: taken for its echo"
+    ),
+    "other_echo_db": lambda _, measured, wanted: (
+        f"{measured} dB weaker than a press of another key just before it, more than {wanted} dB: taken for a trace "
+        "of it"
+    ),
+}

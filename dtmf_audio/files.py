@@ -7,15 +7,55 @@ finish tones within one block, in the order of their starts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Literal, overload
 
 from dtmf_audio.audio_io import AudioReader, RawFormat, Source, open_audio
 from dtmf_audio.errors import InvalidSettingError, InvalidSignalError
-from dtmf_audio.events import DetectedTone
+from dtmf_audio.events import DetectedTone, Rejection, ToneStarted
 from dtmf_audio.goertzel import GoertzelForm
 from dtmf_audio.profiles import Profile
 from dtmf_audio.stream import Event, StreamDecoder
 
 Progress = Callable[[int, int | None], None]
+
+
+@overload
+def decode_file(
+    source: Source,
+    *,
+    channel: int | None = None,
+    profile: str | Profile = "default",
+    goertzel: GoertzelForm = "matrix",
+    raw: RawFormat | None = None,
+    partial: bool = False,
+    explain: Literal[False] = False,
+) -> list[DetectedTone]: ...
+
+
+@overload
+def decode_file(
+    source: Source,
+    *,
+    channel: int | None = None,
+    profile: str | Profile = "default",
+    goertzel: GoertzelForm = "matrix",
+    raw: RawFormat | None = None,
+    partial: bool = False,
+    explain: Literal[True],
+) -> list[DetectedTone | Rejection]: ...
+
+
+@overload
+def decode_file(
+    source: Source,
+    *,
+    channel: int | None = None,
+    profile: str | Profile = "default",
+    goertzel: GoertzelForm = "matrix",
+    raw: RawFormat | None = None,
+    partial: bool = False,
+    explain: bool,
+) -> list[DetectedTone | Rejection]: ...
 
 
 def decode_file(
@@ -26,8 +66,9 @@ def decode_file(
     goertzel: GoertzelForm = "matrix",
     raw: RawFormat | None = None,
     partial: bool = False,
-) -> list[DetectedTone]:
-    """Find the tones in a file.
+    explain: bool = False,
+) -> list[DetectedTone] | list[DetectedTone | Rejection]:
+    """Find the tones in a file, and with ``explain`` what was nearly one.
 
     Parameters
     ----------
@@ -43,10 +84,12 @@ def decode_file(
         The source has no header and holds this.
     partial : bool
         Take what is there of a source that breaks off, instead of refusing it.
+    explain : bool
+        Return the near misses too, as :func:`~dtmf_audio.decoder.decode` does.
 
     Returns
     -------
-    list of DetectedTone
+    list of DetectedTone, and with ``explain`` of Rejection
         In the order of their starts; at equal starts, of their channels.
 
     Raises
@@ -58,8 +101,52 @@ def decode_file(
     InvalidSettingError
         A channel that the file does not have, or a profile or form that does not exist.
     """
-    tones = iter_file(source, channel=channel, profile=profile, goertzel=goertzel, raw=raw, partial=partial)
-    return sorted(tones, key=_by_start)
+    found = iter_file(
+        source, channel=channel, profile=profile, goertzel=goertzel, raw=raw, partial=partial, explain=explain
+    )
+    return sorted(found, key=_by_start)
+
+
+@overload
+def iter_file(
+    source: Source,
+    *,
+    channel: int | None = None,
+    profile: str | Profile = "default",
+    goertzel: GoertzelForm = "matrix",
+    raw: RawFormat | None = None,
+    partial: bool = False,
+    progress: Progress | None = None,
+    explain: Literal[False] = False,
+) -> Iterator[DetectedTone]: ...
+
+
+@overload
+def iter_file(
+    source: Source,
+    *,
+    channel: int | None = None,
+    profile: str | Profile = "default",
+    goertzel: GoertzelForm = "matrix",
+    raw: RawFormat | None = None,
+    partial: bool = False,
+    progress: Progress | None = None,
+    explain: Literal[True],
+) -> Iterator[DetectedTone | Rejection]: ...
+
+
+@overload
+def iter_file(
+    source: Source,
+    *,
+    channel: int | None = None,
+    profile: str | Profile = "default",
+    goertzel: GoertzelForm = "matrix",
+    raw: RawFormat | None = None,
+    partial: bool = False,
+    progress: Progress | None = None,
+    explain: bool,
+) -> Iterator[DetectedTone | Rejection]: ...
 
 
 def iter_file(
@@ -71,15 +158,54 @@ def iter_file(
     raw: RawFormat | None = None,
     partial: bool = False,
     progress: Progress | None = None,
-) -> Iterator[DetectedTone]:
+    explain: bool = False,
+) -> Iterator[DetectedTone] | Iterator[DetectedTone | Rejection]:
     """Yield the tones of a file as they finish; a pipe is decoded while it is being written.
 
-    The parameters are those of :func:`decode_file`, and ``progress``, which is called after each block with the
-    number of frames decoded and, where the header tells it, the number in all. The errors are those of
-    :func:`decode_file`; they come while iterating.
+    With ``explain``, near misses come among them. The parameters are those of :func:`decode_file`, and ``progress``,
+    which is called after each block with the number of frames decoded and, where the header tells it, the number in
+    all. The errors are those of :func:`decode_file`; they come while iterating.
     """
     with open_audio(source, raw=raw, partial=partial) as reader:
-        yield from iter_reader(reader, channel=channel, profile=profile, goertzel=goertzel, progress=progress)
+        yield from iter_reader(
+            reader, channel=channel, profile=profile, goertzel=goertzel, progress=progress, explain=explain
+        )
+
+
+@overload
+def iter_reader(
+    reader: AudioReader,
+    *,
+    channel: int | None = None,
+    profile: str | Profile = "default",
+    goertzel: GoertzelForm = "matrix",
+    progress: Progress | None = None,
+    explain: Literal[False] = False,
+) -> Iterator[DetectedTone]: ...
+
+
+@overload
+def iter_reader(
+    reader: AudioReader,
+    *,
+    channel: int | None = None,
+    profile: str | Profile = "default",
+    goertzel: GoertzelForm = "matrix",
+    progress: Progress | None = None,
+    explain: Literal[True],
+) -> Iterator[DetectedTone | Rejection]: ...
+
+
+@overload
+def iter_reader(
+    reader: AudioReader,
+    *,
+    channel: int | None = None,
+    profile: str | Profile = "default",
+    goertzel: GoertzelForm = "matrix",
+    progress: Progress | None = None,
+    explain: bool,
+) -> Iterator[DetectedTone | Rejection]: ...
 
 
 def iter_reader(
@@ -89,10 +215,13 @@ def iter_reader(
     profile: str | Profile = "default",
     goertzel: GoertzelForm = "matrix",
     progress: Progress | None = None,
-) -> Iterator[DetectedTone]:
+    explain: bool = False,
+) -> Iterator[DetectedTone] | Iterator[DetectedTone | Rejection]:
     """Yield the tones of an open file, as :func:`iter_file` does; its rate and channels are known beforehand."""
     streams = {
-        number: StreamDecoder(reader.samplerate, channel=number, profile=profile, goertzel=goertzel, announce=False)
+        number: StreamDecoder(
+            reader.samplerate, channel=number, profile=profile, goertzel=goertzel, announce=False, explain=explain
+        )
         for number in channels_of(reader, channel)
     }
     frames_done = 0
@@ -134,10 +263,10 @@ def channels_of(reader: AudioReader, channel: int | None) -> list[int]:
     )
 
 
-def _finished(events: list[Event]) -> list[DetectedTone]:
-    """Return the finished tones among the events, in the order of their starts."""
-    return sorted((event for event in events if isinstance(event, DetectedTone)), key=_by_start)
+def _finished(events: list[Event]) -> list[DetectedTone | Rejection]:
+    """Return the finished tones and near misses among the events, in the order of their starts."""
+    return sorted((event for event in events if not isinstance(event, ToneStarted)), key=_by_start)
 
 
-def _by_start(tone: DetectedTone) -> tuple[int, int]:
-    return tone.start, tone.channel
+def _by_start(event: DetectedTone | Rejection) -> tuple[int, int]:
+    return event.start, event.channel

@@ -7,12 +7,16 @@ time and thousands fed 20 ms at a time are the same code.
 Candidates, edges and verdicts depend on the place of a sample in the stream alone, so any chunking gives the same tones
 at the same samples. :class:`ToneStarted` is decided at fixed ages of a run, on the audio up to then; it does not
 influence the finished tone. Events are told in the order in which they were settled.
+
+To explain, what the screen or a rough measurement drops is measured in full all the same. Better measured, it could
+join a press and move its ends, so it goes a way of its own, on which nothing is heard and only near misses are told:
+the tones are those that are heard without.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from operator import itemgetter
 from typing import Any
@@ -40,7 +44,7 @@ from dtmf_audio.detector import (
 from dtmf_audio.events import DetectedTone, Rejection, ToneStarted, detected_tones
 from dtmf_audio.goertzel import GoertzelForm
 from dtmf_audio.judgement import Refusal, Verdicts, evidence, promising
-from dtmf_audio.measurement import Candidates, Measurements, Measurer
+from dtmf_audio.measurement import Candidates, Measurements, Measurer, Promise
 from dtmf_audio.presses import EchoFinder, Holes, Parts, Presses, clean_presses, hopeless_presses, join, presses_of
 from dtmf_audio.profiles import DEFAULT, Profile
 from dtmf_audio.screen import HOPELESS, Glimpses, Screen, clean, odds
@@ -60,6 +64,20 @@ ANNOUNCE_MS = (42, 46, 50, 55, 60, 70, 80, 90, 100, 120, 140)  # ages of a run a
 ANNOUNCE_EVIDENCE = 1.0  # evidence that a started tone must have beyond the profile's: it may not be taken back
 ANNOUNCE_ODDS = 4.0  # what it must promise at first look, beyond what a finished one must
 ANNOUNCED = len(ANNOUNCE_MS)
+
+
+@dataclass(slots=True)
+class _Way:
+    """What parts go through after they were measured: joined to presses, and held against louder ones."""
+
+    echoes: EchoFinder
+    pending: Presses | None = None
+
+    def add(self, parts: Presses, holes: Holes, min_evidence: float) -> None:
+        """Join measured parts to what is there."""
+        self.echoes.note(parts.take(parts.evidence >= min_evidence))
+        self.pending = join(parts if self.pending is None else Presses.concatenate([self.pending, parts]), holes)
+
 
 _TONES = tuple(Tone.from_frequencies(label // 4, label % 4) for label in range(N_KEYS))
 
@@ -94,7 +112,7 @@ class Receiver:
     announce : bool
         Whether to tell :class:`ToneStarted`.
     explain : bool
-        Whether to tell a :class:`Rejection` for every candidate that is refused.
+        Whether to tell a :class:`Rejection` for every near miss.
     first_channel : int
         Number that events of the first channel carry; those of the others follow.
     """
@@ -146,10 +164,11 @@ class Receiver:
         self._n_blocks = 0
         self._phasors = self._gate.no_phasors(self._n_channels)
         self._waiting = self._no_parts
-        self._pending: Presses | None = None
         self._told = np.zeros(0, np.int64)  # run_ids of runs told to have started
         self._stops: dict[int, int] = {}  # measured stop, by run_ids of key and last window
-        self._echoes = EchoFinder(self._profile, self.samplerate)
+        self._heard = _Way(EchoFinder(self._profile, self.samplerate))
+        self._explained = _Way(EchoFinder(self._profile, self.samplerate))
+        self._settled: list[tuple[int, int, Rejection | DetectedTone]] = []  # to explain: as of `_step`, lately
 
     @property
     def position(self) -> int:
@@ -237,7 +256,8 @@ class Receiver:
     def _settle(self, labels: Labels) -> list[Event]:
         """Take the labels of the next windows, if any; tell what is settled by them, and by the samples since."""
         ended = self._tracker.update(labels)
-        if not (len(ended) or len(self._tracker.open) or len(self._waiting) or self._pending):
+        pending = self._heard.pending is not None or self._explained.pending is not None
+        if not (len(ended) or len(self._tracker.open) or len(self._waiting) or pending):
             return []
         settled: list[tuple[int, int, Event]] = []  # sample at which it was settled, key, and the event
         if self._announce:
@@ -245,7 +265,11 @@ class Receiver:
         if not len(labels):
             return [event for _, _, event in settled]
         self._cut(ended)
-        settled += self._finished(self._measure_ready())
+        self._measure_ready()
+        settled += self._verdicts(*self._finished(self._heard))
+        if self._explain:
+            self._settled += [(at, key, e) for at, key, e in settled if not isinstance(e, ToneStarted)]
+            settled += self._near_misses(*self._finished(self._explained))
         self._forget()
         if self._announce or self._explain:  # else there are tones alone, and these are in order
             settled.sort(key=itemgetter(0, 1))
@@ -268,57 +292,59 @@ class Receiver:
                 parts.append(_parts(runs, runs.cut, None))
         self._waiting = Parts.concatenate(parts)
 
-    def _measure_ready(self) -> Presses | None:
-        """Measure the parts whose surroundings are known."""
+    def _measure_ready(self) -> None:
+        """Measure the parts whose surroundings are known, and join them to presses."""
         is_ready = self._waiting.settled_at < self._tracker.known
         if not is_ready.any():
-            return None
+            return
         ready = self._waiting.take(is_ready)
         self._waiting = self._waiting.take(~is_ready)
-        presses, unsure = self._measure_clean(ready)
-        if len(unsure):
-            measured = self._measure(unsure, self._candidates(unsure))
-            presses.append(presses_of(unsure, measured, evidence(measured)))
-        if not presses:
-            return None
+        seen, clean_ones, is_clean = self._measure_clean(ready)
+        presses = [clean_ones]
+        worth_it = ~is_clean
+        worth_it &= self._are_worth_it(ready, seen)
+        # A whole run that is hopeless is dropped; of a longer one, the end of what is not must be known.
+        hopeless = ~worth_it & ~is_clean & ~(ready.has_start & ready.has_stop)
+        if hopeless.any():
+            presses.append(hopeless_presses(ready.take(hopeless), self._block_len))
+        if worth_it.any():
+            presses.append(self._measured_presses(ready.take(worth_it), self._promising))
         joined = Presses.concatenate(presses)
         if self._announce:
             ended = joined.take(joined.has_stop)
             ids = run_ids(ended.key, ended.last_window)
             self._stops.update(zip(ids.tolist(), ended.stop.tolist(), strict=True))
-        self._echoes.note(joined.take(joined.evidence >= self._profile.min_evidence))
-        return joined
+        holes, least = Holes(self._profile.bridge_ms, self.samplerate, self._lost), self._profile.min_evidence
+        if len(joined):
+            self._heard.add(joined, holes, least)
+        if self._explain:
+            in_full = self._measured_presses(ready.take(~is_clean), None) if not is_clean.all() else self._no_presses
+            self._explained.add(Presses.concatenate([clean_ones, in_full]), holes, least)
 
-    def _measure_clean(self, parts: Parts) -> tuple[list[Presses], Parts]:
-        """Look at parts: return those that are clean as presses, and those that must be measured in full."""
+    def _measured_presses(self, parts: Parts, promising: Promise | None) -> Presses:
+        measured = self._measure(parts, self._candidates(parts), promising)
+        return presses_of(parts, measured, evidence(measured))
+
+    def _measure_clean(self, parts: Parts) -> tuple[Glimpses, Presses, Bools]:
+        """Look at parts: return what was seen, those that are clean as presses, and which they are."""
         start, stop = parts.start_block * self._block_len, parts.stop_block * self._block_len
         length = self._screen.length
         begin = (start + stop - length) // 2
         seen = self._look(parts.key, begin)
         rows = np.flatnonzero(clean(seen))
         is_clean = np.zeros(len(parts), np.bool_)
-        presses = []
-        if len(rows):
-            some, tones, middle = parts.take(rows), seen.take(rows), begin[rows] + (length - 1) / 2.0
-            starts, found_start = self._edges.find(self._pieces, some.key, tones, middle, start[rows], rising=True)
-            stops, found_stop = self._edges.find(self._pieces, some.key, tones, middle, stop[rows], rising=False)
-            found = (found_start | ~some.has_start) & (found_stop | ~some.has_stop)
-            starts = np.where(some.has_start, starts, start[rows])
-            stops = np.where(some.has_stop, stops, stop[rows])
-            found &= stops - starts >= length  # what the screen saw of a shorter press was not all press
-            is_clean[rows] = found
-            if found.any():
-                presses.append(
-                    clean_presses(some.take(found), tones.take(found), starts[found], stops[found], self.samplerate)
-                )
-        worth_it = ~is_clean
-        if not self._explain:
-            worth_it &= self._are_worth_it(parts, seen)
-            # A whole run that is hopeless is dropped; of a longer one, the end of what is not must be known.
-            hopeless = ~worth_it & ~is_clean & ~(parts.has_start & parts.has_stop)
-            if hopeless.any():
-                presses.append(hopeless_presses(parts.take(hopeless), self._block_len))
-        return presses, parts.take(worth_it)
+        if not len(rows):
+            return seen, self._no_presses, is_clean
+        some, tones, middle = parts.take(rows), seen.take(rows), begin[rows] + (length - 1) / 2.0
+        starts, found_start = self._edges.find(self._pieces, some.key, tones, middle, start[rows], rising=True)
+        stops, found_stop = self._edges.find(self._pieces, some.key, tones, middle, stop[rows], rising=False)
+        found = (found_start | ~some.has_start) & (found_stop | ~some.has_stop)
+        starts = np.where(some.has_start, starts, start[rows])
+        stops = np.where(some.has_stop, stops, stop[rows])
+        found &= stops - starts >= length  # what the screen saw of a shorter press was not all press
+        is_clean[rows] = found
+        found_ones = clean_presses(some.take(found), tones.take(found), starts[found], stops[found], self.samplerate)
+        return seen, found_ones, is_clean
 
     def _are_worth_it(self, parts: Parts, seen: Glimpses) -> Bools:
         """Which parts are not hopeless at first look: in their middle, or if long near their ends, where no hole is."""
@@ -367,7 +393,9 @@ class Receiver:
             has_stop=parts.has_stop,
         )
 
-    def _measure(self, parts: Parts, candidates: Candidates, *, heard_until: Ints | None = None) -> Measurements:
+    def _measure(
+        self, parts: Parts, candidates: Candidates, promising: Promise | None, *, heard_until: Ints | None = None
+    ) -> Measurements:
         """Measure candidates on the audio around them, or on what was heard of it until a sample."""
         begin = candidates.start - self._measurer.samples_before
         pieces = self._pieces(parts.key, begin, self._measurer.piece_len)
@@ -375,28 +403,25 @@ class Receiver:
         if heard_until is not None:
             known = heard_until - begin
             pieces[np.arange(pieces.shape[1]) >= known[:, np.newaxis]] = 0.0
-        return self._measurer.measure(pieces, candidates, promising=None if self._explain else self._promising)
+        return self._measurer.measure(pieces, candidates, promising=promising)
 
-    def _finished(self, measured: Presses | None) -> list[tuple[int, int, Event]]:
-        """Join measured parts to presses; judge the presses that nothing can join any more."""
-        if measured is not None:
-            both = [measured] if self._pending is None else [self._pending, measured]
-            self._pending = join(Presses.concatenate(both), Holes(self._profile.bridge_ms, self.samplerate, self._lost))
-        if self._pending is None:
-            return []
-        pending = self._pending
+    def _finished(self, way: _Way) -> tuple[Presses, Ints]:
+        """Take the presses that nothing can join any more, and the windows at which that was settled."""
+        if way.pending is None:
+            return self._no_presses, self._no_presses.key
+        pending = way.pending
         horizon = pending.last_window + self._join_windows  # what begins later does not join
         settled = horizon + BRIDGED_WINDOWS + 1  # by then it is known which windows by the horizon make a run
         is_over = pending.has_stop & (settled < self._tracker.known)
         if not is_over.any():
-            return []
+            return self._no_presses, self._no_presses.key
         follows = np.zeros(len(pending), np.bool_)  # what may have joined, and was measured and did not
         follows[:-1] = (pending.key[1:] == pending.key[:-1]) & (pending.first_window[1:] <= horizon[:-1])
         settled[:-1] = np.where(follows[:-1], np.maximum(settled[:-1], pending.first_settled[1:]), settled[:-1])
         is_over &= ~self._may_follow(pending.key, pending.first_window, horizon)
         finished, settled = pending.take(is_over), settled[is_over]
-        self._pending = None if is_over.all() else pending.take(~is_over)
-        return self._verdicts(finished, settled)
+        way.pending = None if is_over.all() else pending.take(~is_over)
+        return finished, settled
 
     def _may_follow(self, key: Ints, after: Ints, until: Ints) -> Bools:
         """Whether something of each key that is not measured yet begins from one window until another."""
@@ -408,21 +433,27 @@ class Receiver:
             np.searchsorted(ids, run_ids(key, after)) < np.searchsorted(ids, run_ids(key, until), "right")
         )
 
-    def _verdicts(self, presses: Presses, settled: Ints) -> list[tuple[int, int, Event]]:
-        """Judge finished presses."""
-        order = np.lexsort((presses.key, settled))
-        presses, settled = presses.take(order), settled[order]
+    def _judged(self, way: _Way, presses: Presses) -> tuple[Presses, Verdicts, dict[int, Refusal]]:
+        """Judge finished presses: with their lengths, the verdicts, and those refused as echoes of louder ones."""
         presses = replace(presses, on_ms=1000.0 * (presses.stop - presses.start) / self.samplerate)
         proof = np.where(np.isinf(presses.evidence), presses.evidence, evidence(presses))
         verdicts = Verdicts(presses, proof, self._profile)
-        echoes = self._echoes.refusals(presses, np.flatnonzero(verdicts.accepted))
+        return presses, verdicts, way.echoes.refusals(presses, np.flatnonzero(verdicts.accepted))
+
+    def _verdicts(self, presses: Presses, settled: Ints) -> list[tuple[int, int, Event]]:
+        """What is told of presses that were heard out."""
+        if not len(presses):
+            return []
+        order = np.lexsort((presses.key, settled))
+        presses, settled = presses.take(order), settled[order]
+        presses, verdicts, echoes = self._judged(self._heard, presses)
         accepted = verdicts.accepted
         for row in echoes:
             accepted[row] = False
         heard_until = (settled + WINDOW_BLOCKS) * self._block_len
         told = self._were_told(presses) if self._announce else accepted
         events: list[tuple[int, int, Event]] = []
-        for row in np.flatnonzero(~accepted & (told | self._explain)).tolist():
+        for row in np.flatnonzero(~accepted & told).tolist():
             refusal = echoes.get(row) or verdicts.refusal(row)
             events.append((int(heard_until[row]), int(presses.key[row]), self._rejection(presses, row, refusal)))
         for row in np.flatnonzero(accepted & ~told).tolist():
@@ -442,6 +473,25 @@ class Receiver:
             good.snr_db,
         )
         events += zip(heard_until[accepted].tolist(), good.key.tolist(), tones, strict=True)
+        return events
+
+    def _near_misses(self, presses: Presses, settled: Ints) -> list[tuple[int, int, Event]]:
+        """What explains presses: near misses that are no part of what was told of the same key anyway."""
+        if not len(presses):
+            return []
+        presses, verdicts, echoes = self._judged(self._explained, presses)
+        heard_until = (settled + WINDOW_BLOCKS) * self._block_len
+        refused = ~verdicts.accepted
+        refused[list(echoes)] = True
+        events: list[tuple[int, int, Event]] = []
+        for row in np.flatnonzero(refused & verdicts.near).tolist():
+            until, key = int(heard_until[row]), int(presses.key[row])
+            rejection = self._rejection(presses, row, echoes.get(row) or verdicts.refusal(row))
+            if not any(
+                of == key and at <= until and told.start < rejection.stop and told.stop > rejection.start
+                for at, of, told in self._settled
+            ):
+                events.append((until, key, rejection))
         return events
 
     def _were_told(self, presses: Presses) -> Bools:
@@ -482,7 +532,7 @@ class Receiver:
         least = self._profile.min_evidence + ANNOUNCE_EVIDENCE
         verdicts = Verdicts(openings, openings.evidence, self._profile, min_evidence=least)
         sure = np.flatnonzero(verdicts.accepted)
-        echoes = self._echoes.refusals(openings, sure)
+        echoes = self._heard.echoes.refusals(openings, sure)
         holes = Holes(self._profile.bridge_ms, self.samplerate, self._lost)
         events: list[tuple[int, int, Event]] = []
         for opening in sure.tolist():
@@ -516,7 +566,8 @@ class Receiver:
         rows = np.flatnonzero(~is_clean & (odds(seen) > self._hopeless + ANNOUNCE_ODDS))
         if len(rows):
             some, until = parts.take(rows), heard_until[rows]
-            measured = self._measure(some, self._candidates(some, heard_until=until), heard_until=until)
+            candidates = self._candidates(some, heard_until=until)
+            measured = self._measure(some, candidates, self._promising, heard_until=until)
             rows_of.append(rows)
             openings.append(presses_of(some, measured, evidence(measured)))
         if not openings:
@@ -544,19 +595,25 @@ class Receiver:
             measured=refusal.measured,
             wanted=refusal.wanted,
             unit=refusal.unit,
+            group=refusal.group,
+            against=refusal.against,
         )
 
     def _forget(self) -> None:
         """Drop notes that nothing to come can need."""
         horizon = self._tracker.known - 4 * LONGEST_PART - self._join_windows
         self._tracker.forget(horizon)
-        self._echoes.forget(horizon * self._block_len)
+        for way in (self._heard, self._explained):
+            way.echoes.forget(horizon * self._block_len)
+        if len(self._settled) > 64:
+            oldest = horizon * self._block_len
+            self._settled = [item for item in self._settled if item[0] >= oldest]
         if len(self._stops) > 64:
             self._stops = {run: stop for run, stop in self._stops.items() if run % FAR >= horizon}
         if len(self._told) > 64:
             in_use = np.concatenate([self._tracker.open.key, self._waiting.key])
-            if self._pending is not None:
-                in_use = np.concatenate([in_use, self._pending.key])
+            if self._heard.pending is not None:
+                in_use = np.concatenate([in_use, self._heard.pending.key])
             self._told = self._told[(self._told % FAR >= horizon) | np.isin(self._told // FAR, in_use)]
         if self._lost:
             oldest = self.n_fed - 10 * LONGEST_PART * self._block_len

@@ -41,7 +41,10 @@ class DecoderBank:
         Whether to tell :class:`ToneStarted`. It comes 28 to 40 ms after the start of a clear tone, plus what the
         chunk adds; without it decoding is faster.
     explain : bool
-        Whether to tell a :class:`Rejection` for every candidate that is refused.
+        Whether to tell a :class:`Rejection` for every near miss: what may have been a press of a key, and which limit
+        refused it. The tones are the same; decoding takes longer. What is never taken for a key in the first place is
+        no near miss: most single tones, whatever lasts less than 15 ms, levels and twists 10 dB beyond the limit, and
+        many keys 3 % off pitch or more, which beyond 5 % look like their neighbours.
 
     Raises
     ------
@@ -162,7 +165,7 @@ class StreamDecoder:
         -------
         list of ToneStarted, DetectedTone and Rejection
             What is known now, in the order in which it was settled. A Rejection takes back a ToneStarted, or with
-            ``explain`` tells of a candidate that was refused.
+            ``explain`` tells of a near miss.
 
         Raises
         ------

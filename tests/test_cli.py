@@ -256,6 +256,66 @@ def test_decode_prints_a_line_for_each_channel(dtmf: Callable[..., Run], tmp_pat
     assert dtmf("decode", "call.wav", "--channel", "1") == Run(1, "", "")
 
 
+def write_presses(path: Path, *channels: tuple[tuple[str, float], ...]) -> None:
+    """Write a file with a press of each key for so many ms, 100 ms apart, one tuple a channel."""
+    columns = [np.concatenate([np.zeros(800), *(_press(key, ms) for key, ms in presses)]) for presses in channels]
+    longest = max(map(len, columns))
+    write_audio(path, np.stack([np.pad(each, (0, longest - len(each))) for each in columns], axis=1), 8000)
+
+
+def _press(key: str, ms: float) -> npt.NDArray[np.float64]:
+    return synthesis.render(key, 8000, on_ms=ms, tail_ms=100).samples
+
+
+def test_explain_lists_tones_and_near_misses_in_order_of_time(dtmf: Callable[..., Run], tmp_path: Path) -> None:
+    write_presses(tmp_path / "call.wav", (("5", 24.0), ("7", 100.0), ("1", 22.0)))
+    run = dtmf("decode", "call.wav", "--explain")
+    assert (run.status, run.err) == (0, "")
+    first, heard, last = run.out.splitlines()
+    assert re.fullmatch(r"0:00\.100  5     24\.\d ms  refused: on for 24\.\d ms, at least 27\.0 ms are wanted", first)
+    assert re.fullmatch(
+        r"0:00\.224  7    100\.0 ms  heard: −10\.0 and −8\.0 dBm0, \+0\.0 and .* off, SNR \d+ dB", heard
+    )
+    assert re.fullmatch(
+        r"0:00\.4\d\d  1     2[12]\.\d ms  refused: on for 2[12]\.\d ms, at least 27\.0 ms are wanted", last
+    )
+
+
+def test_explain_names_files_and_channels_where_there_are_several(dtmf: Callable[..., Run], tmp_path: Path) -> None:
+    write_presses(tmp_path / "call.wav", (("5", 24.0),), (), (("7", 100.0),))
+    write_presses(tmp_path / "none.wav", ())
+    lines = dtmf("decode", "call.wav", "none.wav", "--explain").out.splitlines()
+    assert [line.partition("  ")[0] for line in lines[:2]] == [
+        *("call.wav [channel 0]: 0:00.100", "call.wav [channel 2]: 0:00.100")
+    ]
+    assert lines[2:] == [
+        "call.wav [channel 1]: no tone and nothing near one",
+        "none.wav: no tone and nothing near one",
+    ]
+
+
+def test_explain_of_near_misses_alone_or_nothing_exits_with_1(dtmf: Callable[..., Run], tmp_path: Path) -> None:
+    write_presses(tmp_path / "short.wav", (("5", 24.0),))
+    write_presses(tmp_path / "none.wav", ())
+    assert dtmf("decode", "short.wav", "--explain").status == 1
+    assert dtmf("decode", "none.wav", "--explain") == Run(1, "no tone and nothing near one\n", "")
+    assert dtmf("decode", "none.wav", "--explain", "--json") == Run(1, "", "")
+
+
+def test_explain_with_json_prints_near_misses_as_objects_too(dtmf: Callable[..., Run], tmp_path: Path) -> None:
+    write_presses(tmp_path / "call.wav", (("5", 24.0), ("7", 100.0)))
+    run = dtmf("decode", "call.wav", "--explain", "--json")
+    near_miss, tone = map(json.loads, run.out.splitlines())
+    assert (run.status, run.err) == (0, "")
+    assert dtmf("decode", "call.wav", "--json").out == run.out.splitlines(keepends=True)[1]
+    assert (near_miss["key"], tone["key"]) == ("5", "7")
+    assert "refused" not in tone
+    assert set(near_miss["refused"]) == {
+        *("limit", "measured", "wanted", "unit", "missed_by", "reason", "against"),
+    }
+    assert near_miss["refused"]["limit"] == "min_on_ms"
+
+
 def test_decode_reads_standard_input(dtmf: Callable[..., Run], tmp_path: Path) -> None:
     write_keys(tmp_path / "call.wav", "12")
     assert dtmf("decode", "-", stdin=(tmp_path / "call.wav").read_bytes()) == Run(0, "12\n", "")
@@ -436,6 +496,7 @@ def test_help_names_the_choices_of_the_library(dtmf: Callable[..., Run]) -> None
         ("render 1", "the following arguments are required: -o/--output"),
         ("decode", "the following arguments are required: FILE"),
         ("decode x.wav --tones --json", "argument --json: not allowed with argument --tones"),
+        ("decode x.wav --tones --explain", "argument --explain: not allowed with argument --tones"),
         ("decode x.wav --raw s16le", "argument --raw: the rate must be given too, such as --samplerate 8000"),
         (
             "decode x.wav --samplerate 8000",

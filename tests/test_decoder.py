@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import random_presses
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from dtmf_audio import PROFILES, InvalidSettingError, InvalidSignalError, decode, keys_of, render
+from dtmf_audio import (
+    PROFILES,
+    DetectedTone,
+    InvalidSettingError,
+    InvalidSignalError,
+    Press,
+    Rejection,
+    channel,
+    decode,
+    keys_of,
+    render,
+)
+from dtmf_audio.audio_io import read_audio
+from dtmf_audio.tones import Tone
+
+SAMPLES = Path(__file__).parent.parent / "samples"
 
 
 def stereo():
@@ -43,8 +62,91 @@ def test_a_profile_can_be_taken_and_one_limit_changed():
 
 
 @pytest.mark.parametrize("samples", [np.zeros(8000), np.zeros(1), np.zeros(8000, np.int16), np.full(8000, 0.3)])
-def test_silence_and_constants_hold_no_tones(samples):
-    assert decode(samples, 8000) == []
+@pytest.mark.parametrize("explain", [False, True])
+def test_silence_and_constants_hold_no_tones(samples, explain):
+    assert decode(samples, 8000, explain=explain) == []
+
+
+def changed(**limits):
+    return dataclasses.replace(PROFILES["default"], name="changed", **limits)
+
+
+def keys(*presses):
+    return [Press(tone=tone, delay_ms=100.0, **settings) for tone, settings in presses]
+
+
+def noisy(samples, snr_db, seed=0):
+    level_dbm0 = channel.pair_dbm0(-10.0, -10.0)
+    rng = np.random.default_rng(seed)
+    return channel.add_noise_at_snr(samples, snr_db=snr_db, signal_dbm0=level_dbm0, samplerate=8000, rng=rng)
+
+
+LOUD, FAINT = {"level_dbm0": -6.0}, {"level_dbm0": -45.0}
+NEAR_MISSES = [  # what is rendered, the profile, the limit that refuses its last key, about how far off, whose
+    ("5", {"on_ms": 22.0}, "default", "min_on_ms", 5.0, None),
+    ("5", {"low_offset_pct": 3.0}, "default", "max_offset_pct", 0.6, "low"),
+    ("5", {"high_offset_pct": -3.0}, "default", "max_offset_pct", 0.6, "high"),
+    ("5", {"level_dbm0": -34.0, "twist_db": 3.0}, "q24", "min_level_dbm0", 6.0, "low"),
+    ("5", {"level_dbm0": -10.0, "twist_db": 3.0}, changed(max_level_dbm0=-20.0), "max_level_dbm0", 13.0, "high"),
+    ("5", {"twist_db": 8.0}, "att", "max_twist_db", 2.0, None),
+    ("5", {"twist_db": -12.0}, "att", "max_reverse_twist_db", 3.0, None),
+    (keys((Tone.TONE5, LOUD), (Tone.TONE5, FAINT)), {}, "default", "echo_db", 24.0, None),
+    (keys((Tone.TONE5, LOUD), (Tone.TONE9, FAINT)), {}, "default", "other_echo_db", 14.0, None),
+]
+
+
+@pytest.mark.parametrize(("pressed", "how", "profile", "limit", "missed_by", "group"), NEAR_MISSES)
+def test_explain_tells_the_limit_and_by_how_much_it_was_missed(pressed, how, profile, limit, missed_by, group):
+    samples = render(pressed, 8000, lead_ms=50.0, tail_ms=50.0, **how).samples
+    *heard, near_miss = decode(samples, 8000, profile=profile, explain=True)
+    assert isinstance(near_miss, Rejection)
+    assert heard == decode(samples, 8000, profile=profile)
+    assert (near_miss.limit, near_miss.group, near_miss.against) == (limit, group, ())
+    assert near_miss.missed_by == pytest.approx(missed_by, rel=0.15)
+    assert near_miss.wanted == getattr(PROFILES[profile] if isinstance(profile, str) else profile, limit)
+    assert near_miss.duration_ms == pytest.approx(how.get("on_ms", 100.0), abs=2.0)
+
+
+def test_explain_tells_what_spoke_most_against_a_pair_of_tones():
+    samples = noisy(render("5", 8000, level_dbm0=-10.0, lead_ms=50.0, tail_ms=50.0).samples, 6.0)
+    (tone,) = decode(samples, 8000)
+    (near_miss,) = decode(samples, 8000, profile=changed(min_evidence=20.0), explain=True)
+    assert isinstance(near_miss, Rejection)
+    assert (near_miss.limit, near_miss.tone, near_miss.start, near_miss.stop) == (
+        *("min_evidence", tone.tone, tone.start, tone.stop),
+    )
+    assert near_miss.measured + near_miss.missed_by == pytest.approx(20.0)
+    assert len(near_miss.against) == 3
+
+
+@settings(max_examples=25)
+@given(
+    snr_db=st.sampled_from([15.0, 3.0, -3.0]),
+    seed=st.integers(0, 10**6),
+    profile=st.sampled_from(["default", "att", "sensitive"]),
+    off_pct=st.sampled_from([0.0, 2.3, 3.0]),
+)
+def test_the_tones_are_the_same_with_and_without_explain(snr_db, seed, profile, off_pct):
+    presses = random_presses(32, seed, low_offset_pct=off_pct, vary=lambda rng: {"on_ms": rng.uniform(15.0, 120.0)})
+    samples = noisy(presses.samples, snr_db, seed)
+    explained = decode(samples, 8000, profile=profile, explain=True)
+    assert [event for event in explained if isinstance(event, DetectedTone)] == decode(samples, 8000, profile=profile)
+    assert [(event.start, event.channel) for event in explained] == sorted((e.start, e.channel) for e in explained)
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.wav")), ids=lambda path: path.name)
+@pytest.mark.parametrize("profile", ["default", "att"])
+def test_the_tones_of_the_samples_are_the_same_with_and_without_explain(path, profile):
+    samples, samplerate = read_audio(path)
+    explained = decode(samples, samplerate, profile=profile, explain=True)
+    assert [event for event in explained if isinstance(event, DetectedTone)] == decode(
+        samples, samplerate, profile=profile
+    )
+
+
+def test_near_misses_of_noise_are_few():
+    noise = np.random.default_rng(7).normal(0.0, 0.1, 60 * 8000)
+    assert len(decode(noise, 8000, explain=True)) <= 5
 
 
 @pytest.mark.parametrize(

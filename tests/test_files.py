@@ -30,6 +30,8 @@ def of_channels(*keys: str) -> np.ndarray:
 def test_a_file_gives_the_tones_of_its_samples(name: str, channel: int | None) -> None:
     samples, samplerate = read_audio(SAMPLES / name)
     assert decode_file(SAMPLES / name, channel=channel) == decode(samples, samplerate, channel=channel)
+    explained = decode(samples, samplerate, channel=channel, profile="att", explain=True)
+    assert decode_file(SAMPLES / name, channel=channel, profile="att", explain=True) == explained
 
 
 def test_a_file_of_several_blocks_gives_the_tones_of_the_whole(tmp_path: Path) -> None:

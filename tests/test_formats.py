@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dtmf_audio import DetectedTone, RenderedTone, Rendering, Tone
-from dtmf_audio.formats import json_line, json_object, truth_json
+from dtmf_audio import DetectedTone, Rejection, RenderedTone, Rendering, Tone
+from dtmf_audio.formats import explained_line, json_line, json_object, truth_json
 from dtmf_audio.tones import KEY_TONES
 
 
@@ -52,6 +52,73 @@ def test_a_detected_tone_has_its_place_and_measurements() -> None:
         "high_offset_pct": -0.5,
         "snr_db": 31.3,
     }
+
+
+def refused(**changes: Any) -> Rejection:
+    settings: dict[str, Any] = {
+        "tone": Tone.POUND,
+        "start": 800,
+        "stop": 1000,
+        "samplerate": 8000,
+        "channel": 1,
+        "limit": "min_evidence",
+        "measured": -3.21,
+        "wanted": 0.0,
+        "unit": "",
+        "against": (("attack", -2.05), ("flatness", -1.5)),
+    }
+    return Rejection(**(settings | changes))
+
+
+def test_a_near_miss_has_its_place_and_why_it_was_refused() -> None:
+    assert json_object(refused()) == {
+        "tone": "pound",
+        "key": "#",
+        "channel": 1,
+        "start_s": 0.1,
+        "stop_s": 0.125,
+        "duration_ms": 25.0,
+        "start_sample": 800,
+        "stop_sample": 1000,
+        "samplerate": 8000,
+        "refused": {
+            "limit": "min_evidence",
+            "measured": -3.21,
+            "wanted": 0.0,
+            "unit": "",
+            "missed_by": 3.21,
+            "reason": "the evidence for a pair of tones is −3.2, at least 0.0 is wanted; most against it: attack (−2.0), "
+            "flatness (−1.5)",
+            "against": [{"term": "attack", "evidence": -2.05}, {"term": "flatness", "evidence": -1.5}],
+        },
+    }
+
+
+def test_evidence_that_was_not_measured_is_null() -> None:
+    (unmeasured,) = (json.loads(json_line(refused(measured=-math.inf, against=())))["refused"],)
+    assert (unmeasured["measured"], unmeasured["missed_by"]) == (None, None)
+
+
+def test_a_line_for_people_tells_when_which_how_long_and_how_it_was_heard() -> None:
+    assert explained_line(detected(low_offset_pct=-0.01)) == (
+        "0:00.100  #    125.1 ms  heard: −10.0 and −8.5 dBm0, +0.0 and −0.5 % off, SNR 31 dB"
+    )
+    assert explained_line(detected(snr_db=math.inf)).endswith("% off, no noise")
+
+
+@pytest.mark.parametrize(
+    ("start", "clock"),
+    [
+        (0, "0:00.000"),
+        (479_999, "1:00.000"),
+        (488_004, "1:01.000"),
+        (4_799_200, "9:59.900"),
+        (28_808_000, "1:00:01.000"),
+    ],
+)
+def test_a_line_for_people_tells_why_it_was_refused(start: int, clock: str) -> None:
+    near_miss = refused(start=start, stop=start + 193, limit="min_on_ms", measured=24.125, wanted=30.0, unit="ms")
+    assert explained_line(near_miss) == f"{clock}  #     24.1 ms  refused: on for 24.1 ms, at least 30.0 ms are wanted"
 
 
 def test_a_line_is_one_line_and_puts_the_file_in_front() -> None:

@@ -32,6 +32,8 @@ CLEAR = {
 }
 VOICE = CLEAR | {"margin_db": -2.0, "hum_margin_db": -8.0, "flatness_db": -9.0, "surroundings_db": 8.0}
 
+IMPURE = {"margin_db": -5.0, "hum_margin_db": -10.0, "flatness_db": -3.0, "surroundings_db": 0.0, "attack": 0.0}
+
 
 def measured(values):
     return Measurements(**{f.name: np.array([values[f.name]]) for f in fields(Measurements)})
@@ -66,6 +68,40 @@ def test_a_part_without_ends_is_worth_less_than_one_with_clear_ends_and_more_tha
     worth = [float(evidence(measured(values))[0]) for values in (unclear, unknown, CLEAR)]
     assert worth == sorted(worth)
     assert np.isfinite(worth).all()
+
+
+def test_what_speaks_against_a_press_are_its_worst_terms():
+    worst = judgement.against(measured(VOICE))
+    assert {name for name, _ in worst} == {
+        *("flatness of the residual", "margin over other lines", "margin over lines below 500 Hz")
+    }
+    assert [value for _, value in worst] == sorted(value for _, value in worst)
+    best = {name: max(weight * term(measured(values))[0] for values in (CLEAR, VOICE)) for name, weight, term in TERMS}
+    for name, weight, term in TERMS:
+        for shown, value in worst:
+            if name.startswith(shown):
+                assert value <= weight * term(measured(VOICE))[0] - best[name]
+
+
+def test_no_term_is_better_than_its_best():
+    perfect = CLEAR | {"on_ms": 1e3, "low_offset_pct": 0.0, "high_offset_pct": 0.0, "flatness_db": 0.0}
+    perfect |= {"hum_margin_db": 40.0, "margin_db": 40.0, "surroundings_db": 40.0}
+    assert sum(value for _, value in judgement.against(measured(perfect))) == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "near"),
+    [
+        ({}, True),
+        ({"on_ms": 20.0}, True),
+        ({"on_ms": 14.0}, False),
+        ({"low_offset_pct": 3.5, "high_offset_pct": 3.5}, True),  # it would be heard if it were on pitch
+        (IMPURE, False),
+        (IMPURE | {"low_offset_pct": 3.5, "high_offset_pct": 3.5}, False),
+    ],
+)
+def test_a_near_miss_is_not_too_short_and_has_evidence_or_lacks_but_its_pitch(changes, near):
+    assert verdicts(measured(CLEAR | changes), DEFAULT).near.tolist() == [near]
 
 
 def test_no_press_is_dropped_after_the_rough_measurement(monkeypatch):

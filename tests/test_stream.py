@@ -58,7 +58,16 @@ NOISY = {snr_db: noisy_presses(41, snr_db) for snr_db in (20.0, 0.0)}
 def test_any_chunking_gives_the_same_events(snr_db, data):
     samples = NOISY[snr_db]
     cuts = data.draw(st.lists(st.integers(0, len(samples)), max_size=40))
-    assert places(run(samples, cuts)) == places(run(samples))
+    explain = data.draw(st.booleans())
+    assert places(run(samples, cuts, explain=explain)) == places(run(samples, explain=explain))
+
+
+@pytest.mark.parametrize("snr_db", [6.0, 0.0, -3.0])
+def test_explain_adds_near_misses_and_changes_nothing_else(snr_db):
+    samples = noisy_presses(49, snr_db)
+    explained, plain = (run(samples, range(160, len(samples), 160), explain=explain) for explain in (True, False))
+    assert [e for e in explained if not isinstance(e, Rejection)] == [e for e in plain if not isinstance(e, Rejection)]
+    assert {e for e in plain if isinstance(e, Rejection)} <= set(explained)
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 80, 160, 4096])

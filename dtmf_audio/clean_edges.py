@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from dtmf_audio.columns import Bools, Ints
 from dtmf_audio.screen import Glimpses
-from dtmf_audio.signals import SAMPLE_SCALE, Samples
+from dtmf_audio.signals import SAMPLE_SCALE, Samples, row_products
 from dtmf_audio.tones import HIGH_HZ, LOW_HZ
 
 OUTSIDE_MS, INSIDE_MS = 4.0, 22.0  # a window that carries the pair reaches past the edge by up to 15 ms
@@ -110,7 +110,8 @@ class CleanEdges:
         sign = 1.0 if rising else -1.0  # backwards, phasors turn the other way
         amplitudes = np.stack([low.real, sign * low.imag, high.real, sign * high.imag], axis=1)
         pair = self._pair(key % 16, (SAMPLE_SCALE * amplitudes).astype(np.float32))
-        likelihood = (2.0 * window * pair) @ self._gains - (pair * pair) @ self._squares  # (n, n_edges)
+        likelihood = row_products(2.0 * window * pair, self._gains)  # (n, n_edges)
+        likelihood -= row_products(pair * pair, self._squares)
         likelihood[:, : self._n_hard] += (SAMPLE_SCALE**2 * (RAMP_GAIN * noise + self._model_error * power))[
             :, np.newaxis
         ]
@@ -124,7 +125,7 @@ class CleanEdges:
         pair = np.empty((len(label), 2 * self._reach), np.float32)
         for key in np.unique(label).tolist():
             rows = np.flatnonzero(label == key)
-            pair[rows] = amplitudes[rows] @ self._waves[key]
+            pair[rows] = row_products(amplitudes[rows], self._waves[key])
         return pair
 
 

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dtmf_audio.columns import Columns, Ints
+from dtmf_audio.columns import Bools, Columns, Ints
 from dtmf_audio.goertzel import GoertzelBank, GoertzelForm, Phasors
 from dtmf_audio.profiles import Profile
 from dtmf_audio.signals import SAMPLE_SCALE
@@ -157,6 +157,9 @@ def run_ids(key: Ints, window: Ints) -> Ints:
     return key * FAR + window
 
 
+_NO_RUN = Runs(**{name: np.array([-1]) for name in ("key", "first", "last", "count", "cut", "age")})  # of no key
+
+
 class RunTracker:
     """Joins labels into runs as they come.
 
@@ -193,25 +196,36 @@ class RunTracker:
 
         Far away if there is none; only runs of enough windows count.
         """
+        runs = self._in_order(key)
+        before = np.searchsorted(runs.ids, run_ids(key, first)) - 1
+        after = np.searchsorted(runs.ids, run_ids(key, last), side="right")
+        has_before, before = _of_key(runs, before, key)
+        has_after, after = _of_key(runs, after, key)
+        return np.where(has_before, runs.last[before], -FAR), np.where(has_after, runs.first[after], FAR)
+
+    def latest(self, key: Ints, until: Ints) -> tuple[Ints, Ints]:
+        """First and last window of the latest run of each key that begins by a window; far away if there is none."""
+        runs = self._in_order(key)
+        has_one, at = _of_key(runs, np.searchsorted(runs.ids, run_ids(key, until), side="right") - 1, key)
+        return np.where(has_one, runs.first[at], -FAR), np.where(has_one, runs.last[at], -FAR)
+
+    def _in_order(self, key: Ints) -> Runs:
+        """Runs of enough windows, by key and place, of these keys at least; never none at all."""
         runs = Runs.concatenate([self._ended, self.open.take(self.open.count >= FEWEST_WINDOWS)])
         if len(runs) > 16 * len(key):
             runs = runs.take(np.isin(runs.key, key))  # of thousands of channels, few ask
-        if not len(runs):
-            return np.full(len(key), -FAR), np.full(len(key), FAR)
-        runs = runs.take(np.argsort(runs.ids))
-        ids = runs.ids
-        before = np.searchsorted(ids, run_ids(key, first)) - 1
-        after = np.searchsorted(ids, run_ids(key, last), side="right")
-        has_before, has_after = before >= 0, after < len(ids)
-        before, after = np.maximum(before, 0), np.minimum(after, len(ids) - 1)
-        has_before &= runs.key[before] == key
-        has_after &= runs.key[after] == key
-        return np.where(has_before, runs.last[before], -FAR), np.where(has_after, runs.first[after], FAR)
+        return runs.take(np.argsort(runs.ids)) if len(runs) else _NO_RUN
 
     def forget(self, before: int) -> None:
         """Drop runs that ended before a window."""
         if len(self._ended):
             self._ended = self._ended.take(self._ended.last >= before)
+
+
+def _of_key(runs: Runs, at: npt.NDArray[np.intp], key: Ints) -> tuple[Bools, npt.NDArray[np.intp]]:
+    """Whether there is a run at each place and it has the key, and the places, none beyond the ends."""
+    within = np.clip(at, 0, len(runs) - 1)
+    return np.asarray((within == at) & (runs.key[within] == key)), within
 
 
 def _no_runs() -> Runs:

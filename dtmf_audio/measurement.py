@@ -507,7 +507,7 @@ class Measurer:
         first = np.concatenate([np.maximum(work.earliest, 0) - start, stop - work.latest])
         last = np.concatenate([middle - start, stop - middle])
         allowed = (at >= first[:, np.newaxis]) & (at <= np.maximum(first, last)[:, np.newaxis])
-        moved = at[np.where(allowed, sums, np.inf).argmin(axis=1)]
+        moved = at[np.where(allowed, sums, np.inf).argmin(axis=-1)]
         return (
             np.where(work.has_start & together[0], start + moved[:n], start),
             np.where(work.has_stop & together[1], stop - moved[n:], stop),
@@ -528,7 +528,8 @@ class Measurer:
         low[n:], high[n:] = np.conj(low[n:]), np.conj(high[n:])
         energies = self._template_energies[np.tile(work.tones[0], 2), np.tile(work.tones[1] - 4, 2)]
         energy = (_products(low, high)[:, np.newaxis] @ energies)[:, 0]
-        likelihood = gain @ self._template_gains - energy  # (2 n, n_templates)
+        # In double precision, or what ties would be told apart by how many are measured at a time.
+        likelihood = gain.astype(np.float64) @ self._template_gains.astype(np.float64) - energy  # (2 n, n_templates)
         likelihood /= 2.0 * np.tile(np.maximum(noise, power * QUIETEST), 2)[:, np.newaxis]
         n_hard = len(self._template_feet) // len(RAMPS_MS)
         likelihood[:, :n_hard] += RAMP_GAIN

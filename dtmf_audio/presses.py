@@ -18,6 +18,7 @@ Everything here follows from the parts and their places alone, so it does not de
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -26,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dtmf_audio.columns import Bools, Columns, Ints
-from dtmf_audio.detector import N_KEYS, SETTLE_WINDOWS, WINDOW_BLOCKS, run_ids
+from dtmf_audio.detector import BLOCK_MS, N_KEYS, SETTLE_WINDOWS, WINDOW_BLOCKS, run_ids
 from dtmf_audio.judgement import Refusal
 from dtmf_audio.measurement import Measurements
 from dtmf_audio.profiles import Profile
@@ -35,6 +36,7 @@ from dtmf_audio.signals import Samples
 from dtmf_audio.tones import HIGH_HZ, LOW_HZ
 from dtmf_audio.units import FULL_SCALE_SINE_DBM0
 
+JOIN_SLACK_MS = 30.0  # breaks between runs are this much longer than the hole at the most
 JOIN_LEVEL_DB = 12.0  # parts of one press that follow on each other differ by no more in level
 LONGEST_ECHO_MS = 1500.0
 FAINT_DBM0 = -200.0  # stands for a level that was not measured
@@ -69,8 +71,6 @@ class Presses(Measurements):
         As in :mod:`dtmf_audio.detector`.
     first_window, last_window : int64
         Where the run of the first part begins, and where the last part ends.
-    first_settled : int64
-        Window after which the first part could be measured.
     has_start, has_stop : bool
         Of the first part, and of the last.
     evidence : float64
@@ -81,7 +81,6 @@ class Presses(Measurements):
 
     key: Ints
     first_window: Ints
-    first_settled: Ints
     last_window: Ints
     has_start: Bools
     has_stop: Bools
@@ -96,7 +95,6 @@ def presses_of(parts: Parts, measured: Measurements, evidence: Samples) -> Press
         **{f.name: getattr(measured, f.name) for f in fields(Measurements)},
         key=parts.key,
         first_window=parts.start_block,
-        first_settled=parts.settled_at,
         last_window=parts.stop_block - WINDOW_BLOCKS,
         has_start=parts.has_start,
         has_stop=parts.has_stop,
@@ -141,11 +139,15 @@ def _dbm0(amplitude: npt.NDArray[np.complex128]) -> Samples:
 
 
 def join(presses: Presses, bridged: Holes) -> Presses:
-    """Join presses of the same key that are one; return what there is then, ordered by key and place."""
+    """Join presses of the same key that are one; return what there is then, ordered by key and place.
+
+    What begins later than ``bridged.windows`` after the last window of a press is not waited for, and does not join.
+    """
     presses = presses.take(np.argsort(run_ids(presses.key, presses.first_window), kind="stable"))
     low_step = np.abs(presses.low_dbm0[1:] - presses.last_low_dbm0[:-1])
     high_step = np.abs(presses.high_dbm0[1:] - presses.last_high_dbm0[:-1])
     goes_on = bridged(presses.stop[:-1], presses.start[1:]) & (np.maximum(low_step, high_step) <= JOIN_LEVEL_DB)
+    goes_on &= presses.first_window[1:] <= presses.last_window[:-1] + bridged.windows
     joins = (presses.key[1:] == presses.key[:-1]) & (goes_on | ~presses.has_start[1:])
     if not joins.any():
         return presses
@@ -159,7 +161,6 @@ def join(presses: Presses, bridged: Holes) -> Presses:
         start=presses.start[firsts],
         stop=presses.stop[lasts],
         first_window=presses.first_window[firsts],
-        first_settled=presses.first_settled[firsts],
         last_window=presses.last_window[lasts],
         has_start=presses.has_start[firsts],
         has_stop=presses.has_stop[lasts],
@@ -186,6 +187,11 @@ class Holes:
     bridge_ms: float
     samplerate: int
     lost: Sequence[tuple[int, int]]
+
+    @property
+    def windows(self) -> int:
+        """Windows without the pair that there can be between two parts that a hole of this length is between."""
+        return max(SETTLE_WINDOWS, math.ceil((self.bridge_ms + JOIN_SLACK_MS) / BLOCK_MS))
 
     def __call__(self, stop: Ints, start: Ints) -> Bools:
         """Whether each hole from ``stop`` to ``start`` is within one press."""
@@ -242,8 +248,8 @@ class EchoFinder:
             kept = self._loud.take(self._loud.stop + self._longest >= before)
             self._loud = kept if len(kept) else None
 
-    def refusals(self, presses: Presses, rows: Ints) -> dict[int, Refusal]:
-        """Refusals by row, of these rows."""
+    def refusals(self, presses: Presses, rows: Ints, known: Ints) -> dict[int, Refusal]:
+        """Refusals by row, of these rows, by what was measured when so many windows were known, (n,)."""
         loud = self._loud
         if loud is None or not len(rows):
             return {}
@@ -256,7 +262,7 @@ class EchoFinder:
             heard = (
                 (loud.channel == key // 16)
                 & (loud.first_window < presses.first_window[row])
-                & (loud.last_window <= presses.last_window[row])
+                & (loud.last_window <= np.minimum(presses.last_window[row], known[row] - SETTLE_WINDOWS - 1))
                 & (presses.start[row] - loud.stop < self._within)
                 & (presses.stop[row] - loud.stop < self._longest)
             )
@@ -264,5 +270,5 @@ class EchoFinder:
             for name, same in (("echo_db", True), ("other_echo_db", False)):
                 most = getattr(self._profile, name)
                 if over := over_db[heard & ((loud.key == key) == same) & (over_db > most)].tolist():
-                    refusals.setdefault(row, Refusal(name, over[-1], most, "dB"))
+                    refusals.setdefault(row, Refusal(name, max(over), most, "dB"))
         return refusals

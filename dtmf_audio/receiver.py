@@ -15,7 +15,6 @@ the tones are those that are heard without.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from operator import itemgetter
@@ -59,7 +58,6 @@ SHORTEST_STEP_MS = 100  # of many channels: a step costs a fixed time besides
 LONGEST_PART = 10  # blocks: 100 ms, what a measurer takes
 PART = 6  # blocks cut off a longer run at a time: 60 ms are proof enough, and one part is spared a jump of the phase
 LONG_PART_ODDS = 4.0  # how much less a part of 60 ms and more must promise: it may have a hole, and few are so long
-JOIN_SLACK_MS = 30.0  # breaks between runs are this much longer than the hole at the most
 ANNOUNCE_MS = (42, 46, 50, 55, 60, 70, 80, 90, 100, 120, 140)  # ages of a run at which it may be told to have started
 ANNOUNCE_EVIDENCE = 1.0  # evidence that a started tone must have beyond the profile's: it may not be taken back
 ANNOUNCE_ODDS = 4.0  # what it must promise at first look, beyond what a finished one must
@@ -141,7 +139,7 @@ class Receiver:
         self._hopeless = HOPELESS + profile.min_evidence - DEFAULT.min_evidence
         self._measurer = _measurer(samplerate, form)
         self._promising = partial(promising, profile=profile)
-        self._join_windows = max(SETTLE_WINDOWS, math.ceil((profile.bridge_ms + JOIN_SLACK_MS) / BLOCK_MS))
+        self._join_windows = Holes(profile.bridge_ms, samplerate, ()).windows
         self._ages = np.array([round(ms / BLOCK_MS * self._block_len) for ms in ANNOUNCE_MS])
         self._origin = 0  # where in the stream the numbering of samples and windows below begins
         self._spare = self._measurer.piece_len  # room behind the audio, so that a piece can reach past what was heard
@@ -224,7 +222,7 @@ class Receiver:
         width = self._audio.shape[1] - self._spare
         if self._used + n_samples > width:
             oldest = min(
-                self._tracker.known,
+                self._tracker.known - LONGEST_PART - WINDOW_BLOCKS,  # what a run may be told to have started on
                 int(self._waiting.start_block.min(initial=FAR)),
                 int(self._tracker.open.cut.min(initial=FAR)),
             )
@@ -260,12 +258,13 @@ class Receiver:
         if not (len(ended) or len(self._tracker.open) or len(self._waiting) or pending):
             return []
         settled: list[tuple[int, int, Event]] = []  # sample at which it was settled, key, and the event
+        if len(labels):
+            self._cut(ended)
+            self._measure_ready()
         if self._announce:
             settled += self._started(ended)
         if not len(labels):
             return [event for _, _, event in settled]
-        self._cut(ended)
-        self._measure_ready()
         settled += self._verdicts(*self._finished(self._heard))
         if self._explain:
             self._settled += [(at, key, e) for at, key, e in settled if not isinstance(e, ToneStarted)]
@@ -374,13 +373,16 @@ class Receiver:
         return pieces
 
     def _candidates(self, parts: Parts, *, heard_until: Ints | None = None) -> Candidates:
-        """Parts as the measurer wants them, in samples."""
+        """Parts as the measurer wants them, in samples; without a sample, as far as is known when they are settled."""
+        known = (parts.stop_block + SETTLE_WINDOWS) * self._block_len if heard_until is None else heard_until
         last = parts.stop_block - WINDOW_BLOCKS
         previous, following = self._tracker.neighbours(parts.key, parts.run_first, last)
         between = (previous + parts.run_first + WINDOW_BLOCKS) * self._block_len // 2
         earliest = np.where(parts.has_start & (previous > -FAR), between, 0)
         between = (last + following + WINDOW_BLOCKS) * self._block_len // 2
-        latest = np.where(parts.has_stop & (following <= last + SETTLE_WINDOWS), between, self.n_fed)
+        # By then it is known whether a run that began a little before has enough windows.
+        is_known = following <= last + SETTLE_WINDOWS - BRIDGED_WINDOWS - 1
+        latest = np.where(parts.has_stop & is_known, between, known)
         label = parts.key % N_KEYS
         return Candidates(
             low=label // 4,
@@ -400,9 +402,8 @@ class Receiver:
         begin = candidates.start - self._measurer.samples_before
         pieces = self._pieces(parts.key, begin, self._measurer.piece_len)
         pieces *= np.float32(1.0 / SAMPLE_SCALE)
-        if heard_until is not None:
-            known = heard_until - begin
-            pieces[np.arange(pieces.shape[1]) >= known[:, np.newaxis]] = 0.0
+        known = (parts.stop_block + SETTLE_WINDOWS) * self._block_len if heard_until is None else heard_until
+        pieces[np.arange(pieces.shape[1]) >= (known - begin)[:, np.newaxis]] = 0.0
         return self._measurer.measure(pieces, candidates, promising=promising)
 
     def _finished(self, way: _Way) -> tuple[Presses, Ints]:
@@ -415,9 +416,11 @@ class Receiver:
         is_over = pending.has_stop & (settled < self._tracker.known)
         if not is_over.any():
             return self._no_presses, self._no_presses.key
-        follows = np.zeros(len(pending), np.bool_)  # what may have joined, and was measured and did not
-        follows[:-1] = (pending.key[1:] == pending.key[:-1]) & (pending.first_window[1:] <= horizon[:-1])
-        settled[:-1] = np.where(follows[:-1], np.maximum(settled[:-1], pending.first_settled[1:]), settled[:-1])
+        # What began by the horizon had to be measured first, if only to find that it does not join.
+        first, last = self._tracker.latest(pending.key, horizon)
+        is_long = last + WINDOW_BLOCKS - first > LONGEST_PART
+        measured = np.where(is_long, first + PART, last + WINDOW_BLOCKS) - WINDOW_BLOCKS + SETTLE_WINDOWS
+        settled = np.where(first > pending.last_window, np.maximum(settled, measured), settled)
         is_over &= ~self._may_follow(pending.key, pending.first_window, horizon)
         finished, settled = pending.take(is_over), settled[is_over]
         way.pending = None if is_over.all() else pending.take(~is_over)
@@ -425,20 +428,20 @@ class Receiver:
 
     def _may_follow(self, key: Ints, after: Ints, until: Ints) -> Bools:
         """Whether something of each key that is not measured yet begins from one window until another."""
-        runs = self._tracker.open.take(self._tracker.open.count >= FEWEST_WINDOWS)
-        ids = np.sort(
-            np.concatenate([run_ids(runs.key, runs.first), run_ids(self._waiting.key, self._waiting.run_first)])
-        )
+        runs, waiting = self._tracker.open, self._waiting
+        runs = runs.take((runs.count >= FEWEST_WINDOWS) & (runs.cut == runs.first))
+        waiting = waiting.take(waiting.has_start)
+        ids = np.sort(np.concatenate([runs.ids, run_ids(waiting.key, waiting.run_first)]))
         return np.asarray(
             np.searchsorted(ids, run_ids(key, after)) < np.searchsorted(ids, run_ids(key, until), "right")
         )
 
-    def _judged(self, way: _Way, presses: Presses) -> tuple[Presses, Verdicts, dict[int, Refusal]]:
+    def _judged(self, way: _Way, presses: Presses, settled: Ints) -> tuple[Presses, Verdicts, dict[int, Refusal]]:
         """Judge finished presses: with their lengths, the verdicts, and those refused as echoes of louder ones."""
         presses = replace(presses, on_ms=1000.0 * (presses.stop - presses.start) / self.samplerate)
         proof = np.where(np.isinf(presses.evidence), presses.evidence, evidence(presses))
         verdicts = Verdicts(presses, proof, self._profile)
-        return presses, verdicts, way.echoes.refusals(presses, np.flatnonzero(verdicts.accepted))
+        return presses, verdicts, way.echoes.refusals(presses, np.flatnonzero(verdicts.accepted), settled)
 
     def _verdicts(self, presses: Presses, settled: Ints) -> list[tuple[int, int, Event]]:
         """What is told of presses that were heard out."""
@@ -446,7 +449,7 @@ class Receiver:
             return []
         order = np.lexsort((presses.key, settled))
         presses, settled = presses.take(order), settled[order]
-        presses, verdicts, echoes = self._judged(self._heard, presses)
+        presses, verdicts, echoes = self._judged(self._heard, presses, settled)
         accepted = verdicts.accepted
         for row in echoes:
             accepted[row] = False
@@ -479,7 +482,7 @@ class Receiver:
         """What explains presses: near misses that are no part of what was told of the same key anyway."""
         if not len(presses):
             return []
-        presses, verdicts, echoes = self._judged(self._explained, presses)
+        presses, verdicts, echoes = self._judged(self._explained, presses, settled)
         heard_until = (settled + WINDOW_BLOCKS) * self._block_len
         refused = ~verdicts.accepted
         refused[list(echoes)] = True
@@ -532,7 +535,8 @@ class Receiver:
         least = self._profile.min_evidence + ANNOUNCE_EVIDENCE
         verdicts = Verdicts(openings, openings.evidence, self._profile, min_evidence=least)
         sure = np.flatnonzero(verdicts.accepted)
-        echoes = self._heard.echoes.refusals(openings, sure)
+        known = heard_until[rows_of] // self._block_len - WINDOW_BLOCKS + 1
+        echoes = self._heard.echoes.refusals(openings, sure, known)
         holes = Holes(self._profile.bridge_ms, self.samplerate, self._lost)
         events: list[tuple[int, int, Event]] = []
         for opening in sure.tolist():

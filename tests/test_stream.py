@@ -76,6 +76,30 @@ def test_chunks_of_fixed_length_give_the_same_events(chunk):
     assert places(run(samples, range(chunk, len(samples), chunk))) == places(run(samples))
 
 
+def mixed(seed):
+    """Presses of all lengths and gaps with holes in them, under noise that swells and stops as speech does."""
+    rng = np.random.default_rng(seed)
+    rendering = random_presses(
+        12, seed, on_ms=rng.choice([40.0, 60.0, 120.0, 300.0]), delay_ms=rng.choice([20.0, 80.0])
+    )
+    noise = channel.noise(len(rendering.samples), level_dbm0=-18.0, samplerate=8000, rng=rng, color="speech")
+    swell = np.repeat(rng.uniform(0.0, 1.5, len(noise) // 800 + 1), 800)[: len(noise)]
+    samples = rendering.samples + swell * noise
+    for press in rendering.tones:
+        if rng.random() < 0.5:
+            start = int(rng.integers(press.start, press.stop))
+            samples[start : start + int(rng.integers(40, 240))] = 0.0
+    return samples
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 30), st.integers(1, 400), st.booleans())
+def test_chunks_do_not_change_what_is_told_of_holes_long_presses_and_speech(seed, chunk, explain):
+    samples = mixed(seed)
+    wanted = places(run(samples, explain=explain))
+    assert places(run(samples, range(chunk, len(samples), chunk), explain=explain)) == wanted
+
+
 @pytest.mark.parametrize("samplerate", [8000, 11025, 44100])
 def test_decode_is_the_stream_fed_once(samplerate):
     samples = random_presses(16, 42, samplerate=samplerate).samples

@@ -11,6 +11,8 @@ Conventions
   sine of amplitude ``a`` at ``f`` gives ``|phasor| = a * block_len / 2``. Frequencies need not be whole
   numbers of cycles in the block.
 - Frequencies are the first axis of the result: maxima and sums over them then run along contiguous rows.
+- A bank may be *deaf* to some frequencies: what a block holds of sines there, by least squares, is taken out of its
+  phasors. They stay sums over the block, so the matrix costs no more; the resonator runs at those frequencies, too.
 - Phasors of adjacent blocks add up to the phasor of the longer block after a turn of
   ``exp(-2j pi f block_len / samplerate)`` for each block; :attr:`GoertzelBank.turn` holds it.
 """
@@ -45,6 +47,8 @@ class GoertzelBank:
         How phasors are computed; the results agree to rounding.
     dtype : numpy.float32 or numpy.float64
         Of the samples and, as complex, of the phasors. The resonator always recurs in float64.
+    deaf_to_hz : sequence of float
+        What a block holds of sines at these frequencies is taken out of its phasors.
 
     Attributes
     ----------
@@ -70,12 +74,13 @@ class GoertzelBank:
         *,
         form: GoertzelForm = "matrix",
         dtype: type[np.floating[Any]] = np.float64,
+        deaf_to_hz: Sequence[float] = (),
     ) -> None:
         if form not in ("matrix", "resonator"):
             raise InvalidSettingError(f"goertzel form is {form!r}; it must be 'matrix' or 'resonator'")
         if block_len < 1:
             raise InvalidSettingError(f"block_len is {block_len}; a block must hold at least one sample")
-        freqs = np.asarray(freqs_hz, dtype=np.float64)
+        freqs = np.concatenate([np.asarray(freqs_hz, dtype=np.float64), np.asarray(deaf_to_hz, dtype=np.float64)])
         if not np.all((freqs >= 0) & (freqs < samplerate / 2)):
             raise InvalidSettingError(
                 f"frequencies reach from {freqs.min():g} to {freqs.max():g} Hz; at {samplerate:g} Hz they must lie "
@@ -85,9 +90,15 @@ class GoertzelBank:
         self._form = form
         self._dtype = dtype
         self._omega = 2 * np.pi * freqs / samplerate  # radians per sample
-        basis = np.exp(-1j * np.outer(np.arange(block_len), self._omega))  # (block_len, n_freqs)
+        self._n_freqs = len(freqs) - len(deaf_to_hz)
+        basis = np.exp(-1j * np.outer(np.arange(block_len), self._omega))  # (block_len, n_freqs + n_deaf)
+        basis, deaf = basis[:, : self._n_freqs], basis[:, self._n_freqs :]
+        # How phasors at the deaf frequencies, and their conjugates, make up the others; (2 n_deaf, n_freqs).
+        sines = np.concatenate([deaf, np.conj(deaf)], axis=1)
+        self._shares = np.linalg.lstsq(sines, basis, rcond=None)[0]
+        basis = np.ascontiguousarray(basis - sines @ self._shares)
         self._basis = basis.view(np.float64).astype(dtype)  # (block_len, 2 n_freqs), real and imaginary in turn
-        self.turn = np.exp(-1j * self._omega * block_len)[:, np.newaxis]
+        self.turn = np.exp(-1j * self._omega[: self._n_freqs] * block_len)[:, np.newaxis]
 
     def phasors(self, blocks: npt.NDArray[Any]) -> Phasors:
         """Phasor of each block at each frequency.
@@ -122,4 +133,6 @@ class GoertzelBank:
             before_last = v[:, -2] if self.block_len > 1 else 0.0
             # v[N-1] - exp(-jw) v[N-2] is the sum referred to the block's last sample; turn it to its first.
             phasors[row] = (v[:, -1] - np.exp(-1j * omega) * before_last) * np.exp(-1j * omega * (self.block_len - 1))
-        return phasors
+        deaf = phasors[self._n_freqs :]
+        heard: Phasors = self._shares.T.astype(phasors.dtype) @ np.concatenate([deaf, np.conj(deaf)])
+        return np.subtract(phasors[: self._n_freqs], heard)

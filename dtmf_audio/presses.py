@@ -156,10 +156,17 @@ def join(presses: Presses, bridged: Holes) -> Presses:
     lasts = np.append(firsts[1:], len(presses)) - 1
     score = np.minimum(presses.evidence, SURE) + EVIDENCE_PER_DB * presses.pair_dbm0
     best = np.lexsort((score, group))[lasts]
+    # What is hopeless at the ends has no edges.
+    heard = presses.low_dbm0 > FAINT_DBM0
+    at = np.arange(len(presses))
+    first_heard = np.minimum.reduceat(np.where(heard, at, len(at)), firsts)
+    first_heard = np.where(first_heard < len(at), first_heard, firsts)
+    last_heard = np.maximum.reduceat(np.where(heard, at, -1), firsts)
+    last_heard = np.where(last_heard >= 0, last_heard, lasts)
     return replace(
         presses.take(best),
-        start=presses.start[firsts],
-        stop=presses.stop[lasts],
+        start=presses.start[first_heard],
+        stop=presses.stop[last_heard],
         first_window=presses.first_window[firsts],
         last_window=presses.last_window[lasts],
         has_start=presses.has_start[firsts],

@@ -47,9 +47,10 @@ def test_silence_and_faint_noise_have_no_pair(level):
     assert set(labels.tolist()) == {NO_PAIR}
 
 
-def test_dial_tone_ten_db_louder_does_not_close_the_gate():
-    rendering = random_presses(160, 3, level_dbm0=-22.0)
-    loud = channel.add_dial_tone(rendering.samples, level_dbm0=-12.0, samplerate=8000)
+@pytest.mark.parametrize("freqs_hz", [(350.0, 440.0), (425.0,), (343.0, 449.0)])
+def test_a_dial_tone_22_db_louder_does_not_close_the_gate(freqs_hz):
+    rendering = random_presses(160, 3, level_dbm0=-27.0)
+    loud = channel.add_dial_tone(rendering.samples, level_dbm0=-5.0, samplerate=8000, freqs_hz=freqs_hz)
     labels, block_len = labels_of(loud)
     for press in rendering.tones:
         around = labels[press.start // block_len - 1 : press.stop // block_len]

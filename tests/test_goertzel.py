@@ -127,6 +127,21 @@ def test_single_precision_is_good_to_its_last_bits(form: GoertzelForm) -> None:
 
 
 @by_form
+@pytest.mark.parametrize("samplerate", [8000, 48000])
+def test_a_deaf_bank_hears_the_tones_and_not_the_sines_it_is_deaf_to(samplerate: int, form: GoertzelForm) -> None:
+    block_len, deaf_to_hz, tone_hz = samplerate // 100, (340.0, 450.0), 770.0
+    bank = GoertzelBank([tone_hz], samplerate, block_len, form=form, deaf_to_hz=deaf_to_hz)
+    t = np.arange(block_len) / samplerate
+    deaf = [np.cos(2 * np.pi * hz * t + phase) for hz in deaf_to_hz for phase in (0.0, 1.0)]
+    tone = np.cos(2 * np.pi * tone_hz * t)
+    assert bank.turn.shape == (1, 1)
+    np.testing.assert_allclose(np.abs(bank.phasors(np.array(deaf))), 0.0, atol=1e-8 * block_len)
+    assert np.abs(bank.phasors(tone[np.newaxis]))[0, 0] == pytest.approx(block_len / 2, rel=0.1)
+    both = bank.phasors((tone + 30.0 * deaf[0])[np.newaxis])
+    np.testing.assert_allclose(both, bank.phasors(tone[np.newaxis]), atol=1e-8 * block_len)
+
+
+@by_form
 def test_no_blocks_give_no_phasors(form: GoertzelForm) -> None:
     assert GoertzelBank([697.0, 770.0], 8000, 102, form=form).phasors(np.zeros((0, 102))).shape == (2, 0)
 

@@ -85,7 +85,7 @@ def test_what_speaks_against_a_press_are_its_worst_terms():
 
 def test_no_term_is_better_than_its_best():
     perfect = CLEAR | {"on_ms": 1e3, "low_offset_pct": 0.0, "high_offset_pct": 0.0, "flatness_db": 0.0}
-    perfect |= {"hum_margin_db": 40.0, "margin_db": 40.0, "surroundings_db": 40.0}
+    perfect |= {"hum_margin_db": 40.0, "margin_db": 40.0, "surroundings_db": 40.0, "outside_db": 40.0}
     assert sum(value for _, value in judgement.against(measured(perfect))) == pytest.approx(0.0)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers import NO_ERRORS, random_presses, score
 
-from dtmf_audio import channel, decode, judgement
+from dtmf_audio import channel, decode, judgement, receiver
 from dtmf_audio.judgement import TERMS, Verdicts, evidence, promising
 from dtmf_audio.measurement import Measurements
 from dtmf_audio.profiles import DEFAULT
@@ -118,3 +118,27 @@ def test_no_press_is_dropped_after_the_rough_measurement(monkeypatch):
     monkeypatch.setattr(judgement, "SLACK", 1000.0)
     assert promising(measured(VOICE), DEFAULT).all()
     assert decode(noisy, 8000) == found
+
+
+def in_noise(rendering, snr_db, seed):
+    return channel.add_noise_at_snr(
+        rendering.samples,
+        snr_db=snr_db,
+        signal_dbm0=channel.pair_dbm0(-10.0, -10.0),
+        samplerate=8000,
+        rng=np.random.default_rng(seed),
+    )
+
+
+def test_a_refused_part_gets_a_second_chance(monkeypatch):
+    rendering = random_presses(640, 46)
+    noisy = in_noise(rendering, -2.0, 46)
+    missed = score(rendering.tones, decode(noisy, 8000)).missed
+    monkeypatch.setattr(receiver, "AGAIN_ODDS", np.inf)
+    assert missed < score(rendering.tones, decode(noisy, 8000)).missed
+
+
+@pytest.mark.parametrize("signs", [(1, 1), (1, -1), (-1, 1), (-1, -1)])
+def test_presses_off_nominal_are_heard_in_noise_too(signs):
+    rendering = random_presses(320, 47, low_offset_pct=1.8 * signs[0], high_offset_pct=1.8 * signs[1])
+    assert score(rendering.tones, decode(in_noise(rendering, 6.0, 48), 8000)) == NO_ERRORS

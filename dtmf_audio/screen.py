@@ -76,6 +76,7 @@ HOPELESS = -6.0
 # chosen: of the 58,000 candidates of speech and music one came as near as 12, 10 and 5 dB; below 20 dB of SNR more than
 # 32 ms is worth looking at, for the levels' sake
 CLEAN_MARGIN_DB, CLEAN_SNR_DB, CLEAN_HUM_MARGIN_DB = 18.0, 20.0, 10.0
+CLEAN_OFFSET_PCT = 1.0  # chosen: senders are off by less, and what is off by more has evidence to bring
 
 
 def odds(glimpses: Glimpses) -> Samples:
@@ -91,6 +92,7 @@ def clean(glimpses: Glimpses) -> Bools:
     is_clean = glimpses.margin_db >= CLEAN_MARGIN_DB
     is_clean &= glimpses.snr_db >= CLEAN_SNR_DB
     is_clean &= glimpses.hum_margin_db >= CLEAN_HUM_MARGIN_DB
+    is_clean &= glimpses.offset_pct <= CLEAN_OFFSET_PCT
     return is_clean
 
 

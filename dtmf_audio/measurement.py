@@ -123,12 +123,12 @@ class Measurements(Columns):
         Geometric over arithmetic mean of the residual's spectrum: near 0 for white noise, far below for speech.
     surroundings_db : float64
         Tone over the mean of what is within 350 Hz of it, mean of both tones.
-    outside_db, outside_most_db : float64
-        How far the tones' frequencies fall off in the 20 ms before the start and after the stop, for the tone that
-        falls off less: at the end where it is less, and where it is more. NaN where the part has no end.
+    outside_db : float64
+        How far the tones fall off from the press to the 20 ms before its start and after its stop, dB: the least of
+        both tones and of the ends that there are. NaN for a part that has neither end.
     attack : float64
-        Share of its amplitude that a tone has in the first and the last 7.5 ms, the least of both tones and ends; NaN
-        where the part has no end.
+        Share of its amplitude that a tone has in the first and the last 7.5 ms: the least of both tones and of the
+        ends that there are. NaN for a part that has neither end.
     """
 
     start: Ints
@@ -144,7 +144,6 @@ class Measurements(Columns):
     flatness_db: Samples
     surroundings_db: Samples
     outside_db: Samples
-    outside_most_db: Samples
     attack: Samples
 
     @property
@@ -274,12 +273,7 @@ class Measurer:
             work, edges, start, stop, np.abs(pair.amplitude).sum(axis=0) ** 2 / 2.0, purity.noise
         )
         measured = self._measurements(work, candidates, pair, purity, start, stop)
-        return replace(
-            measured,
-            outside_db=shape.outside_db,
-            outside_most_db=shape.outside_most_db,
-            attack=shape.attack,
-        )
+        return replace(measured, outside_db=shape.outside_db, attack=shape.attack)
 
     def _measurements(
         self, work: _Work, candidates: Candidates, pair: _Pair, purity: _Purity, start: Ints, stop: Ints
@@ -301,7 +295,6 @@ class Measurer:
             flatness_db=purity.flatness_db,
             surroundings_db=purity.surroundings_db,
             outside_db=np.full(len(start), np.inf),
-            outside_most_db=np.full(len(start), np.inf),
             attack=np.ones(len(start)),
         )
 
@@ -490,18 +483,18 @@ class Measurer:
             rows, np.clip(first + reach, 0, self.n_samples)
         ]
         centre = self._high_pass[(len(self._high_pass) - 1) // 2]
-        gain, cost = 2.0 * x * s, s * s
-        extra = s * (np.float32(centre - 1.0) * s + w)
-        for array in (gain, cost, extra):
+        gain = 2.0 * x * s
+        gained = gain - s * s - s * (np.float32(centre - 1.0) * s + w)
+        for array in (gain, gained):
             array[n:] = array[n:, ::-1].copy()
-        return _Edges(reach, edges, pair, gain, cost, extra)
+        return _Edges(reach, edges, pair, gain, gained)
 
     def _sharpen(self, work: _Work, edges: _Edges, start: Ints, stop: Ints, together: Bools) -> tuple[Ints, Ints]:
         """Move edges that lie on blocks to the sample, where both tones have them."""
         search = self._samples(SHARPEN_MS)
         n, around = len(start), slice(edges.reach - search, edges.reach + search)
         sums = np.zeros((2 * n, 2 * search + 1), np.float32)
-        np.cumsum((edges.gain - edges.cost - edges.extra)[:, around], axis=1, out=sums[:, 1:])
+        np.cumsum(edges.gained[:, around], axis=1, out=sums[:, 1:])
         at = np.arange(-search, search + 1)
         middle = (start + stop) // 2
         first = np.concatenate([np.maximum(work.earliest, 0) - start, stop - work.latest])
@@ -586,7 +579,7 @@ class Measurer:
         )
 
     def _shape(self, work: _Work, pair: _Pair, start: Ints, stop: Ints) -> _Shape:
-        """Follow each tone, alone, through the press in thirds, at its ends and past them."""
+        """Compare each tone, alone, at the ends of the press and past them with its mean over the press."""
         turned = work.tracks * _turns((work.omega - pair.omega) * self._block_len, self._n_blocks)
         sums = np.zeros((2, len(start), self._n_blocks + 1), np.complex64)
         np.cumsum(turned, axis=-1, out=sums[..., 1:])
@@ -606,7 +599,6 @@ class Measurer:
         shares = ((means[3:] * np.conj(means[0])).real / np.maximum(whole, TINY)).min(axis=1)
         return _Shape(
             outside_db=np.fmin(*outside),
-            outside_most_db=np.fmax(*outside),
             attack=np.fmin(*np.where(ends, shares, np.nan)),
         )
 
@@ -665,14 +657,17 @@ class _Pair:
 
 @dataclass(frozen=True, slots=True)
 class _Edges:
-    """Terms of the likelihood in the ``reach`` samples before and after the edges ``at``, (2 n, 2 reach)."""
+    """Terms of the likelihood around the edges ``at``, (2 n,): of the starts, then of the stops, turned back in time.
+
+    ``gain`` is what each sample gives with the pair on, ``gained`` what an edge before it gains over one behind it;
+    both (2 n, 2 reach), of the ``reach`` samples before and after.
+    """
 
     reach: int
     at: Ints
     pair: _Pair
     gain: Floats
-    cost: Floats
-    extra: Floats
+    gained: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -689,10 +684,9 @@ class _Purity:
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """How the tones go through the press, (n,) each; as in :class:`Measurements`."""
+    """How the tones begin and end, (n,) each; as in :class:`Measurements`."""
 
     outside_db: Samples
-    outside_most_db: Samples
     attack: Samples
 
 

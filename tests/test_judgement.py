@@ -27,7 +27,6 @@ CLEAR = {
     "flatness_db": -1.0,
     "surroundings_db": 25.0,
     "outside_db": 12.0,
-    "outside_most_db": 20.0,
     "attack": 1.0,
 }
 VOICE = CLEAR | {"margin_db": -2.0, "hum_margin_db": -8.0, "flatness_db": -9.0, "surroundings_db": 8.0}
@@ -63,8 +62,8 @@ def test_the_evidence_is_the_sum_of_its_terms():
 
 
 def test_a_part_without_ends_is_worth_less_than_one_with_clear_ends_and_more_than_one_with_none():
-    unknown = CLEAR | {"outside_db": np.nan, "outside_most_db": np.nan, "attack": np.nan}
-    unclear = CLEAR | {"outside_db": 0.0, "outside_most_db": 0.0, "attack": 0.0}
+    unknown = CLEAR | {"outside_db": np.nan, "attack": np.nan}
+    unclear = CLEAR | {"outside_db": 0.0, "attack": 0.0}
     worth = [float(evidence(measured(values))[0]) for values in (unclear, unknown, CLEAR)]
     assert worth == sorted(worth)
     assert np.isfinite(worth).all()

@@ -6,9 +6,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from dtmf_audio import DetectedTone, Press, RenderedTone, Rendering, render
-from dtmf_audio.tones import KEY_TONES
+from dtmf_audio import DetectedTone, Press, RenderedTone, Rendering, Tone, channel, render
+from dtmf_audio.tones import KEY_TONES, KEYPAD
+
+
+def label_of(tone: Tone) -> int:
+    """Number of a tone within a channel, as the detector labels windows: 4 row + column of the keypad."""
+    row = next(i for i, keys in enumerate(KEYPAD) if tone.key in keys)
+    return 4 * row + KEYPAD[row].index(tone.key)
+
+
+def at_snr(rendering: Rendering, snr_db: float, seed: int) -> npt.NDArray[np.float64]:
+    """The samples in white noise, so far below pairs of -10 dBm0 a tone."""
+    return channel.add_noise_at_snr(
+        rendering.samples,
+        snr_db=snr_db,
+        signal_dbm0=channel.pair_dbm0(-10.0, -10.0),
+        samplerate=rendering.samplerate,
+        rng=np.random.default_rng(seed),
+    )
 
 
 def random_presses(

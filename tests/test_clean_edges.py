@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import random_presses
+from helpers import label_of, random_presses
 from numpy.lib.stride_tricks import sliding_window_view
 
 from dtmf_audio.clean_edges import CleanEdges
 from dtmf_audio.screen import Screen
 from dtmf_audio.signals import SAMPLE_SCALE
-from dtmf_audio.tones import KEYPAD
-
-
-def label_of(tone):
-    row = next(i for i, keys in enumerate(KEYPAD) if tone.key in keys)
-    return 4 * row + KEYPAD[row].index(tone.key)
 
 
 def found_edges(rendering, samples, seed=0):

@@ -6,9 +6,9 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from helpers import NO_ERRORS, random_presses, score
+from helpers import NO_ERRORS, at_snr, random_presses, score
 
-from dtmf_audio import channel, decode, judgement, receiver
+from dtmf_audio import decode, judgement, receiver
 from dtmf_audio.judgement import TERMS, Verdicts, evidence, promising
 from dtmf_audio.measurement import Measurements
 from dtmf_audio.profiles import DEFAULT
@@ -52,13 +52,13 @@ def test_a_clear_press_has_evidence_and_a_voice_has_not():
 
 
 def test_the_evidence_is_the_sum_of_its_terms():
-    press = measured(CLEAR)
-    parts = [weight * term(press)[0] for _, weight, term in TERMS]
-    nothing = replace(DEFAULT, min_evidence=-100.0)
-    assert evidence(press)[0] - sum(parts) == pytest.approx(
-        evidence(measured(VOICE))[0] - sum(weight * term(measured(VOICE))[0] for _, weight, term in TERMS)
-    )
-    assert verdicts(measured(VOICE), nothing).accepted.all()
+    clear, voice = measured(CLEAR), measured(VOICE)
+    terms = sum(weight * (term(clear) - term(voice))[0] for _, weight, term in TERMS)
+    assert evidence(clear)[0] - evidence(voice)[0] == pytest.approx(terms)
+
+
+def test_a_profile_that_asks_for_no_evidence_takes_a_voice_within_its_limits():
+    assert verdicts(measured(VOICE), replace(DEFAULT, min_evidence=-100.0)).accepted.all()
 
 
 def test_a_part_without_ends_is_worth_less_than_one_with_clear_ends_and_more_than_one_with_none():
@@ -105,13 +105,7 @@ def test_a_near_miss_is_not_too_short_and_has_evidence_or_lacks_but_its_pitch(ch
 
 def test_no_press_is_dropped_after_the_rough_measurement(monkeypatch):
     rendering = random_presses(320, 41, on_ms=40.0)
-    noisy = channel.add_noise_at_snr(
-        rendering.samples,
-        snr_db=0.0,
-        signal_dbm0=channel.pair_dbm0(-10.0, -10.0),
-        samplerate=8000,
-        rng=np.random.default_rng(42),
-    )
+    noisy = at_snr(rendering, 0.0, 42)
     found = decode(noisy, 8000)
     assert score(rendering.tones, found) == NO_ERRORS
     monkeypatch.setattr(judgement, "SLACK", 1000.0)
@@ -119,19 +113,9 @@ def test_no_press_is_dropped_after_the_rough_measurement(monkeypatch):
     assert decode(noisy, 8000) == found
 
 
-def in_noise(rendering, snr_db, seed):
-    return channel.add_noise_at_snr(
-        rendering.samples,
-        snr_db=snr_db,
-        signal_dbm0=channel.pair_dbm0(-10.0, -10.0),
-        samplerate=8000,
-        rng=np.random.default_rng(seed),
-    )
-
-
 def test_a_refused_part_gets_a_second_chance(monkeypatch):
     rendering = random_presses(640, 46)
-    noisy = in_noise(rendering, -2.0, 46)
+    noisy = at_snr(rendering, -2.0, 46)
     missed = score(rendering.tones, decode(noisy, 8000)).missed
     monkeypatch.setattr(receiver, "AGAIN_ODDS", np.inf)
     assert missed < score(rendering.tones, decode(noisy, 8000)).missed
@@ -140,4 +124,4 @@ def test_a_refused_part_gets_a_second_chance(monkeypatch):
 @pytest.mark.parametrize("signs", [(1, 1), (1, -1), (-1, 1), (-1, -1)])
 def test_presses_off_nominal_are_heard_in_noise_too(signs):
     rendering = random_presses(320, 47, low_offset_pct=1.8 * signs[0], high_offset_pct=1.8 * signs[1])
-    assert score(rendering.tones, decode(in_noise(rendering, 6.0, 48), 8000)) == NO_ERRORS
+    assert score(rendering.tones, decode(at_snr(rendering, 6.0, 48), 8000)) == NO_ERRORS

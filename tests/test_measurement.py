@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import NO_ERRORS, random_presses, score
+from helpers import NO_ERRORS, at_snr, random_presses, score
 
 from dtmf_audio import channel, decode, render
 from dtmf_audio.tones import KEY_TONES
@@ -15,16 +15,6 @@ def decoded(rendering, samples=None):
     found = decode(samples, rendering.samplerate)
     assert score(rendering.tones, found) == NO_ERRORS
     return found
-
-
-def at_snr(rendering, snr_db, seed, level_dbm0=-10.0):
-    return channel.add_noise_at_snr(
-        rendering.samples,
-        snr_db=snr_db,
-        signal_dbm0=channel.pair_dbm0(level_dbm0, level_dbm0),
-        samplerate=rendering.samplerate,
-        rng=np.random.default_rng(seed),
-    )
 
 
 @pytest.mark.parametrize("samplerate", [8000, 11025, 16000, 22050, 44100, 48000])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import random_presses
+from helpers import at_snr, label_of, random_presses
 
 from dtmf_audio import channel, render
 from dtmf_audio.screen import HOPELESS, Screen, clean, odds
 from dtmf_audio.signals import SAMPLE_SCALE
-from dtmf_audio.tones import HIGH_HZ, KEYPAD, LOW_HZ
+from dtmf_audio.tones import HIGH_HZ, LOW_HZ
 
 RATES = [8000, 11025, 16000, 22050, 44100, 48000]
 
@@ -82,21 +82,10 @@ def test_offsets_are_told_up_to_the_limits_of_all_profiles():
         assert seen.offset_pct[0] == pytest.approx(abs(offset_pct), abs=0.05)
 
 
-def label_of(tone):
-    row = next(i for i, keys in enumerate(KEYPAD) if tone.key in keys)
-    return 4 * row + KEYPAD[row].index(tone.key)
-
-
 @pytest.mark.parametrize("snr_db", [-2.0, 3.0])
 def test_no_press_in_white_noise_is_hopeless(snr_db):
     rendering = random_presses(640, 5)
-    noisy = channel.add_noise_at_snr(
-        rendering.samples,
-        snr_db=snr_db,
-        signal_dbm0=channel.pair_dbm0(-10.0, -10.0),
-        samplerate=8000,
-        rng=np.random.default_rng(6),
-    )
+    noisy = at_snr(rendering, snr_db, 6)
     label = np.array([label_of(press.tone) for press in rendering.tones])
     for shift in (-40, 0, 40):  # the middle of a run is known to 5 ms
         middle = np.array([(press.start + press.stop) // 2 + shift for press in rendering.tones])

@@ -21,9 +21,10 @@ import numpy as np
 import numpy.typing as npt
 
 from dtmf_audio.columns import Bools, Ints
+from dtmf_audio.keys import PAIRS, TONES_HZ, label_of
+from dtmf_audio.measures import rising_edges
 from dtmf_audio.screen import Glimpses
 from dtmf_audio.signals import SAMPLE_SCALE, Samples, row_products
-from dtmf_audio.tones import HIGH_HZ, LOW_HZ
 
 OUTSIDE_MS, INSIDE_MS = 4.0, 22.0  # a window that carries the pair reaches past the edge by up to 15 ms
 FEWEST_MS = 4.0  # less of the pair around an edge is no edge
@@ -51,23 +52,15 @@ class CleanEdges:
         at = np.arange(-self._reach, self._reach)
         step = max(1, round(STEP_MS * samplerate / 1000.0))
         n_steps = round(SEARCH_MS * samplerate / 1000.0) // step
-        feet, gains = [], []
-        for ramp_ms in RAMPS_MS:
-            n_ramp = round(ramp_ms * samplerate / 1000.0)
-            for shift in step * np.arange(-n_steps, n_steps + 1):
-                foot = int(shift) - n_ramp // 2
-                progress = np.clip((at + 0.5 - foot) / max(n_ramp, 1e-9), 0.0, 1.0)
-                feet.append(foot)
-                gains.append(0.5 - 0.5 * np.cos(np.pi * progress))
-        self._feet = np.array(feet)
-        self._gains = np.array(gains, np.float32).T.copy()  # (2 reach, n_edges)
+        ramps = [round(ms * samplerate / 1000.0) for ms in RAMPS_MS]
+        self._feet, gains = rising_edges(ramps, step * np.arange(-n_steps, n_steps + 1), at)
+        self._gains = gains.astype(np.float32).T.copy()  # (2 reach, n_edges)
         self._squares = self._gains**2
         self._model_error = MODEL_ERROR_MS * samplerate / 1000.0
-        self._n_hard = len(feet) // len(RAMPS_MS)
-        waves = np.exp(1j * self._omega_per_hz * np.outer(LOW_HZ + HIGH_HZ, at + 0.5))
+        self._n_hard = len(gains) // len(RAMPS_MS)
+        waves = np.exp(1j * self._omega_per_hz * np.outer(TONES_HZ, at + 0.5))
         parts = np.stack([waves.real, -waves.imag], axis=1).astype(np.float32)  # (8, 2, 2 reach)
-        rows, columns = np.divmod(np.arange(16), 4)
-        self._waves = np.concatenate([parts[rows], parts[4 + columns]], axis=1)  # (16, 4, 2 reach)
+        self._waves = parts[PAIRS].reshape(len(PAIRS), 4, -1)  # (16, 4, 2 reach)
 
     def find(
         self, read: Read, key: Ints, seen: Glimpses, middle: npt.NDArray[np.floating[Any]], rough: Ints, *, rising: bool
@@ -109,7 +102,7 @@ class CleanEdges:
         low, high = seen.low * np.exp(1j * seen.low_hz * turn), seen.high * np.exp(1j * seen.high_hz * turn)
         sign = 1.0 if rising else -1.0  # backwards, phasors turn the other way
         amplitudes = np.stack([low.real, sign * low.imag, high.real, sign * high.imag], axis=1)
-        pair = self._pair(key % 16, (SAMPLE_SCALE * amplitudes).astype(np.float32))
+        pair = self._pair(label_of(key), (SAMPLE_SCALE * amplitudes).astype(np.float32))
         likelihood = row_products(2.0 * window * pair, self._gains)  # (n, n_edges)
         likelihood -= row_products(pair * pair, self._squares)
         likelihood[:, : self._n_hard] += (SAMPLE_SCALE**2 * (RAMP_GAIN * noise + self._model_error * power))[
@@ -121,11 +114,11 @@ class CleanEdges:
         return near + self._feet[best] if rising else near - self._feet[best], found
 
     def _pair(self, label: Ints, amplitudes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Samples of each pair around its edge, (n, 2 reach), key by key: products of small matrices are cheap."""
+        """Samples of each pair around its edge, (n, 2 reach), label by label: products of small matrices are cheap."""
         pair = np.empty((len(label), 2 * self._reach), np.float32)
-        for key in np.unique(label).tolist():
-            rows = np.flatnonzero(label == key)
-            pair[rows] = row_products(amplitudes[rows], self._waves[key])
+        for one in np.unique(label).tolist():
+            rows = np.flatnonzero(label == one)
+            pair[rows] = row_products(amplitudes[rows], self._waves[one])
         return pair
 
 

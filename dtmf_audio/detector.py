@@ -17,7 +17,7 @@ Conventions
 - Windows are built from the Goertzel phasors of 10 ms blocks, and are numbered by their first block. Everything
   here depends on window numbers, not on how the stream was cut into chunks.
 - Arrays are ``(..., n_blocks, n_channels)``: one channel and many are the same code, and the long axis is last.
-- ``key = 16 * channel + 4 * row + column`` of the keypad: presses of one key on one channel belong together.
+- Keys and labels are the numbers of :mod:`dtmf_audio.keys`.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ import numpy.typing as npt
 
 from dtmf_audio.columns import Bools, Columns, Ints
 from dtmf_audio.goertzel import GoertzelBank, GoertzelForm, Phasors
+from dtmf_audio.keys import N_KEYS, TONES_HZ
 from dtmf_audio.profiles import Profile
 from dtmf_audio.signals import SAMPLE_SCALE
-from dtmf_audio.tones import HIGH_HZ, LOW_HZ
 from dtmf_audio.units import amplitude_from_dbm0, power_ratio_from_db
 
 BLOCK_MS = 10.0  # chosen: half a window; an edge is found in the samples, not here
@@ -46,8 +46,8 @@ BRIDGED_WINDOWS = 1  # windows without the pair that do not end a run
 FEWEST_WINDOWS = 2  # a run of fewer is no candidate; chosen: takes a fifth of the runs in speech
 SETTLE_WINDOWS = 6  # windows after a stretch that must be known before it is measured
 NO_PAIR = -1
-N_KEYS = 16  # of one channel
 FAR = 2**40  # more windows than any stream has
+MANY_RUNS = 16  # for each that is asked about: beyond it, sorting them all costs more than picking those of its key
 
 Labels = npt.NDArray[np.int8]
 
@@ -68,9 +68,7 @@ class Gate:
     def __init__(self, samplerate: int, profile: Profile, *, form: GoertzelForm = "matrix") -> None:
         self.block_len = round(BLOCK_MS * samplerate / 1000.0)
         dtype = np.float32 if form == "matrix" else np.float64
-        self._bank = GoertzelBank(
-            LOW_HZ + HIGH_HZ, samplerate, self.block_len, form=form, dtype=dtype, deaf_to_hz=DIAL_TONE_HZ
-        )
+        self._bank = GoertzelBank(TONES_HZ, samplerate, self.block_len, form=form, dtype=dtype, deaf_to_hz=DIAL_TONE_HZ)
         self._turn = self._bank.turn.astype(np.result_type(dtype, np.complex64))[:, :, np.newaxis]
         self._dominance = dtype(power_ratio_from_db(DOMINANCE_DB))
         floor = amplitude_from_dbm0(profile.min_level_dbm0 - LEVEL_MARGIN_DB) * SAMPLE_SCALE
@@ -217,7 +215,7 @@ class RunTracker:
     def _in_order(self, key: Ints) -> Runs:
         """Runs of enough windows, by key and place, of these keys at least; never none at all."""
         runs = Runs.concatenate([self._ended, self.open.take(self.open.count >= FEWEST_WINDOWS)])
-        if len(runs) > 16 * len(key):
+        if len(runs) > MANY_RUNS * len(key):
             runs = runs.take(np.isin(runs.key, key))  # of thousands of channels, few ask
         return runs.take(np.argsort(runs.ids)) if len(runs) else _NO_RUN
 

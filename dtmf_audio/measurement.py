@@ -35,8 +35,10 @@ import numpy.typing as npt
 
 from dtmf_audio.columns import Bools, Columns, Ints
 from dtmf_audio.goertzel import GoertzelBank, GoertzelForm
+from dtmf_audio.keys import TONES_HZ
+from dtmf_audio.measures import HUM_BAND_HZ, NOISE_BAND_HZ, TINY, ratio_db, rising_edges
 from dtmf_audio.signals import Samples
-from dtmf_audio.tones import HIGH_HZ, LOW_HZ
+from dtmf_audio.tones import HIGH_HZ
 from dtmf_audio.units import FULL_SCALE_SINE_DBM0
 
 LEAD_MS = 40.0  # audio looked at before and after the body
@@ -58,9 +60,7 @@ SHARPEN_MS = 5.0  # how far from the best block boundary the best sample is look
 RAMP_GAIN = 6.0  # log-likelihood that a ramp must win over a hard edge
 QUIETEST = 0.001  # noise is not taken to be weaker, of the pair's power
 
-NOISE_BAND_HZ = (500.0, 3600.0)
 SUBBAND_HZ = 200.0
-HUM_BAND_HZ = (100.0, 500.0)
 NOISE_REFERENCE_HZ = 4000.0
 OUTSIDE_MS = (4.0, 24.0)  # past the ends of the press
 ATTACK_MS = 7.5  # within the ends: three Goertzel blocks
@@ -69,7 +69,6 @@ SURROUNDINGS_DB = (-5.0, 35.0)  # beyond, a tone tells no more for the other one
 SURROUNDINGS_HZ = 350.0  # a voice has a partial or two within it
 SPECTRUM_MS = 128.0  # of a longer press, the middle
 MAIN_LOBE_BINS = 2.0  # half width of a Hann window's main lobe
-TINY = 1e-20
 
 Phases = npt.NDArray[np.complex128]
 Track = npt.NDArray[np.complex64]
@@ -173,8 +172,8 @@ class Measurer:
         self._lead = self._samples(LEAD_MS)
         self._n_blocks = math.ceil((2 * self._lead + self._samples(BODY_MS)) / self._block_len)
         self.n_samples = self._n_blocks * self._block_len
-        self._bank = GoertzelBank(LOW_HZ + HIGH_HZ, self.rate, self._block_len, form=form, dtype=np.float32)
-        self._omega = 2 * np.pi * np.array(LOW_HZ + HIGH_HZ) / self.rate
+        self._bank = GoertzelBank(TONES_HZ, self.rate, self._block_len, form=form, dtype=np.float32)
+        self._omega = 2 * np.pi * TONES_HZ / self.rate
         self._origin_turn = _exp(-np.outer(self._omega * self._block_len, np.arange(self._n_blocks)))
         reach_hz = SEARCH_PCT / 100.0 * max(HIGH_HZ) + SEARCH_STEP_HZ
         self._block_rad = 2 * np.pi * self._block_len / self.rate  # turn of one block for each Hz
@@ -563,7 +562,7 @@ class Measurer:
         for own, power_of_one in zip(freq_hz, (low_power, high_power), strict=True):
             around = foreign * (np.abs(self._bins_hz[self._band] - own) < SURROUNDINGS_HZ)
             mean = around.sum(axis=1) / np.maximum(np.count_nonzero(around, axis=1), 1)
-            levels_db.append(np.clip(_db(2.0 * power_of_one * line, mean), *SURROUNDINGS_DB))
+            levels_db.append(np.clip(ratio_db(2.0 * power_of_one * line, mean), *SURROUNDINGS_DB))
         noise = in_band.mean(axis=1, dtype=np.float64)  # variance of a sample, if the noise is white
         edges = self._subbands
         subbands = np.add.reduceat(power[:, : edges[-1]], edges[:-1], axis=1) / np.diff(edges)
@@ -571,10 +570,10 @@ class Measurer:
         in_reference = noise * min(1.0, 2 * NOISE_REFERENCE_HZ / self.rate)
         return _Purity(
             noise=noise,
-            snr_db=_db(low_power + high_power, in_reference),
-            margin_db=_db(weaker, foreign.max(axis=1)),
+            snr_db=ratio_db(low_power + high_power, in_reference),
+            margin_db=ratio_db(weaker, foreign.max(axis=1)),
             surroundings_db=(levels_db[0] + levels_db[1]) / 2.0,
-            hum_margin_db=_db(weaker, power[:, self._hum].max(axis=1)),
+            hum_margin_db=ratio_db(weaker, power[:, self._hum].max(axis=1)),
             flatness_db=10.0 * (np.log10(subbands).mean(axis=1) - np.log10(subbands.mean(axis=1))),
         )
 
@@ -595,7 +594,9 @@ class Measurer:
         means = np.moveaxis(total / np.maximum(body.count, 1), 1, 0)  # (5, 2, n)
         whole, before, after = np.abs(means[:3]) ** 2
         ends = np.stack([work.has_start, work.has_stop])
-        outside = np.where(ends, np.stack([_db(whole, before).min(axis=0), _db(whole, after).min(axis=0)]), np.nan)
+        outside = np.where(
+            ends, np.stack([ratio_db(whole, before).min(axis=0), ratio_db(whole, after).min(axis=0)]), np.nan
+        )
         shares = ((means[3:] * np.conj(means[0])).real / np.maximum(whole, TINY)).min(axis=1)
         return _Shape(
             outside_db=np.fmin(*outside),
@@ -740,12 +741,6 @@ def _dirichlet(omega: Floats, n: Floats) -> tuple[Samples, Samples]:
     return np.asarray(total), np.asarray(slope)
 
 
-def _db(power: Floats, reference: Floats) -> Samples:
-    """Ratio of powers in dB, kept finite."""
-    ratio = np.maximum(power, TINY, dtype=np.float64) / np.maximum(reference, TINY, dtype=np.float64)
-    return np.asarray(10.0 * np.log10(ratio))
-
-
 def _decimator(factor: int) -> Samples:
     """Low-pass for decimation, odd length: flat to 3400 Hz and 50 dB down from 4600 Hz at an 8 kHz output."""
     if factor == 1:
@@ -791,16 +786,8 @@ def _ramp_templates(rate: float) -> tuple[Ints, Floats, Floats]:
     high_pass = _high_pass(rate)
     half = len(high_pass) // 2
     at = np.arange(-reach, reach + half)  # beyond the templates as far as the filter feels them
-    feet, gains = [], []
-    for ramp_ms in RAMPS_MS:
-        n_ramp = round(ramp_ms * rate / 1000.0)
-        for shift in shifts:
-            foot = shift - n_ramp // 2
-            progress = np.clip((at + 0.5 - foot) / max(n_ramp, 1e-9), 0.0, 1.0)
-            feet.append(foot)
-            gains.append(0.5 - 0.5 * np.cos(np.pi * progress))
-    gain = np.array(gains)  # (n_templates, n)
-    omega = 2 * np.pi * np.array(LOW_HZ + HIGH_HZ) / rate
+    feet, gain = rising_edges([round(ms * rate / 1000.0) for ms in RAMPS_MS], shifts, at)  # (n_templates, n)
+    omega = 2 * np.pi * TONES_HZ / rate
     waves = gain * np.exp(1j * omega[:, np.newaxis, np.newaxis] * at)  # (8, n_templates, n)
     n_fft = 32 * math.ceil((len(at) + 2 * half) / 32)
     response = np.fft.fft(high_pass, n_fft)
@@ -815,7 +802,7 @@ def _ramp_templates(rate: float) -> tuple[Ints, Floats, Floats]:
         for column in range(4):
             sum_, difference = (low[row] * heard_high[column]).sum(-1), (low[row] * np.conj(heard_high[column])).sum(-1)
             energies[row, column, 6:] = sum_.real, -sum_.imag, difference.real, -difference.imag
-    return np.array(feet), gain[:, : 2 * reach].T.astype(np.float32), energies
+    return feet, gain[:, : 2 * reach].T.astype(np.float32), energies
 
 
 def _products(low: Phases, high: Phases) -> Floats:

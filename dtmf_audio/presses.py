@@ -27,13 +27,13 @@ import numpy as np
 import numpy.typing as npt
 
 from dtmf_audio.columns import Bools, Columns, Ints
-from dtmf_audio.detector import BLOCK_MS, N_KEYS, SETTLE_WINDOWS, WINDOW_BLOCKS, run_ids
+from dtmf_audio.detector import BLOCK_MS, SETTLE_WINDOWS, WINDOW_BLOCKS, run_ids
 from dtmf_audio.judgement import Refusal
+from dtmf_audio.keys import PAIRS, TONES_HZ, channel_of, label_of
 from dtmf_audio.measurement import Measurements
 from dtmf_audio.profiles import Profile
 from dtmf_audio.screen import Glimpses
 from dtmf_audio.signals import Samples
-from dtmf_audio.tones import HIGH_HZ, LOW_HZ
 from dtmf_audio.units import FULL_SCALE_SINE_DBM0
 
 JOIN_SLACK_MS = 30.0  # breaks between runs are this much longer than the hole at the most
@@ -68,7 +68,7 @@ class Presses(Measurements):
     Attributes
     ----------
     key : int64
-        As in :mod:`dtmf_audio.detector`.
+        As in :mod:`dtmf_audio.keys`.
     first_window, last_window : int64
         Where the run of the first part begins, and where the last part ends.
     has_start, has_stop : bool
@@ -106,15 +106,15 @@ def presses_of(parts: Parts, measured: Measurements, evidence: Samples) -> Press
 
 def clean_presses(parts: Parts, seen: Glimpses, start: Ints, stop: Ints, samplerate: int) -> Presses:
     """Each clean part as a press of its own, beyond doubt: what evidence is made of is not measured."""
-    label = parts.key % N_KEYS
+    low_hz, high_hz = TONES_HZ[PAIRS[label_of(parts.key)]].T
     values = _not_measured(len(parts)) | {
         "start": start,
         "stop": stop,
         "on_ms": 1000.0 * (stop - start) / samplerate,
         "low_dbm0": _dbm0(seen.low),
         "high_dbm0": _dbm0(seen.high),
-        "low_offset_pct": 100.0 * (seen.low_hz / np.array(LOW_HZ)[label // 4] - 1.0),
-        "high_offset_pct": 100.0 * (seen.high_hz / np.array(HIGH_HZ)[label % 4] - 1.0),
+        "low_offset_pct": 100.0 * (seen.low_hz / low_hz - 1.0),
+        "high_offset_pct": 100.0 * (seen.high_hz / high_hz - 1.0),
         "snr_db": seen.snr_db,
         "margin_db": seen.margin_db,
         "hum_margin_db": seen.hum_margin_db,
@@ -213,7 +213,6 @@ class Holes:
 class _Loud(Columns):
     """Parts that an echo may be the echo of."""
 
-    channel: Ints
     key: Ints
     first_window: Ints
     last_window: Ints
@@ -240,7 +239,6 @@ class EchoFinder:
         if self._within <= 0 or not len(parts):
             return
         loud = _Loud(
-            channel=parts.key // N_KEYS,
             key=parts.key,
             first_window=parts.first_window,
             last_window=parts.last_window,
@@ -265,9 +263,9 @@ class EchoFinder:
         faint = rows[level[rows] < loud.pair_dbm0.max() - least_db]
         refusals: dict[int, Refusal] = {}
         for row in faint.tolist():
-            key = int(presses.key[row])
+            key, channel = presses.key[row], channel_of(presses.key[row])
             heard = (
-                (loud.channel == key // 16)
+                (channel_of(loud.key) == channel)
                 & (loud.first_window < presses.first_window[row])
                 & (loud.last_window <= np.minimum(presses.last_window[row], known[row] - SETTLE_WINDOWS - 1))
                 & (presses.start[row] - loud.stop < self._within)

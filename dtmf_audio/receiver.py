@@ -31,7 +31,6 @@ from dtmf_audio.detector import (
     BRIDGED_WINDOWS,
     FAR,
     FEWEST_WINDOWS,
-    N_KEYS,
     SETTLE_WINDOWS,
     WINDOW_BLOCKS,
     Gate,
@@ -43,7 +42,8 @@ from dtmf_audio.detector import (
 from dtmf_audio.events import DetectedTone, Rejection, ToneStarted, detected_tones
 from dtmf_audio.goertzel import GoertzelForm
 from dtmf_audio.judgement import Refusal, Verdicts, evidence, promising
-from dtmf_audio.measurement import Candidates, Measurements, Measurer, Promise
+from dtmf_audio.keys import N_KEYS, channel_of, label_of
+from dtmf_audio.measurement import BODY_MS, Candidates, Measurements, Measurer, Promise
 from dtmf_audio.presses import EchoFinder, Holes, Parts, Presses, clean_presses, hopeless_presses, join, presses_of
 from dtmf_audio.profiles import DEFAULT, Profile
 from dtmf_audio.screen import HOPELESS, Glimpses, Screen, clean, odds
@@ -55,7 +55,7 @@ Event = ToneStarted | DetectedTone | Rejection
 TILE_SAMPLES = 2**19  # of all channels; chosen: calls cost little beside the work, and samples stay in the cache
 STEP_SAMPLES = 2**22  # candidates of so many samples are measured together: a batch costs 2 ms besides its work
 SHORTEST_STEP_MS = 100  # of many channels: a step costs a fixed time besides
-LONGEST_PART = 10  # blocks: 100 ms, what a measurer takes
+LONGEST_PART = round(BODY_MS / BLOCK_MS)  # blocks
 PART = 6  # blocks cut off a longer run at a time: 60 ms are proof enough, and one part is spared a jump of the phase
 # A part that lacks no more evidence and has 32 ms that promise as much is measured from there. Chosen: one of 17 that
 # are refused in speech and music does, and with all of them no press more is heard under nine impairments but speech.
@@ -409,12 +409,12 @@ class Receiver:
 
     def _look(self, key: Ints, begin: Ints) -> Glimpses:
         """What the screen sees of each key's channel from a sample on."""
-        return self._screen.look(self._pieces(key, begin, self._screen.length), key % N_KEYS)
+        return self._screen.look(self._pieces(key, begin, self._screen.length), label_of(key))
 
     def _pieces(self, key: Ints, begin: Ints, length: int) -> npt.NDArray[np.float32]:
         """A copy of the audio of each key's channel from a sample on, (n, length), zeros past what was heard."""
         begin = begin - self._base
-        pieces: npt.NDArray[np.float32] = sliding_window_view(self._audio, length, axis=1)[key // N_KEYS, begin]
+        pieces: npt.NDArray[np.float32] = sliding_window_view(self._audio, length, axis=1)[channel_of(key), begin]
         ahead = np.flatnonzero(begin + length > self._used)
         if len(ahead):
             pieces[ahead] *= np.arange(length) < (self._used - begin[ahead])[:, np.newaxis]
@@ -431,7 +431,7 @@ class Receiver:
         # By then it is known whether a run that began a little before has enough windows.
         is_known = following <= last + SETTLE_WINDOWS - BRIDGED_WINDOWS - 1
         latest = np.where(parts.has_stop & is_known, between, known)
-        label = parts.key % N_KEYS
+        label = label_of(parts.key)
         return Candidates(
             low=label // 4,
             high=label % 4,
@@ -511,11 +511,11 @@ class Receiver:
             events.append((until, key, self._tone_started(key, int(presses.start[row]), until)))
         good = presses.take(accepted)
         tones = detected_tones(
-            [_TONES[label] for label in (good.key % N_KEYS).tolist()],
+            [_TONES[label] for label in label_of(good.key).tolist()],
             self._origin + good.start,
             self._origin + good.stop,
             self.samplerate,
-            self._first_channel + good.key // N_KEYS,
+            self._first_channel + channel_of(good.key),
             good.low_dbm0,
             good.high_dbm0,
             good.low_offset_pct,

@@ -22,16 +22,15 @@ import numpy as np
 import numpy.typing as npt
 
 from dtmf_audio.columns import Bools, Columns, Ints
+from dtmf_audio.keys import PAIRS, TONES_HZ
+from dtmf_audio.measures import HUM_BAND_HZ, NOISE_BAND_HZ, TINY, ratio_db
 from dtmf_audio.signals import SAMPLE_SCALE, Samples
-from dtmf_audio.tones import HIGH_HZ, LOW_HZ
+from dtmf_audio.tones import HIGH_HZ
 
 SCREEN_MS = 32.0
-NOISE_BAND_HZ = (500.0, 3600.0)
-HUM_BAND_HZ = (100.0, 500.0)
 LOBE_HZ = 80.0  # a Hann line reaches 62 Hz to both sides
 SIDELOBES_HZ = 170.0  # here its sidelobes are 54 dB down
 REACH_PCT = 3.5  # how far from nominal the peak is looked for
-TINY = 1e-20
 BATCH = 1024  # chosen: what is between the steps of so many stays in the cache
 
 
@@ -128,16 +127,12 @@ class Screen:
         bins_hz = bins_hz[: self._n_bins]
         self._first, self._hum_first = np.searchsorted(bins_hz, (NOISE_BAND_HZ[0], HUM_BAND_HZ[0])).tolist()
         self._to_middle = np.exp(1j * np.pi * bins_hz / samplerate * (self.length - 1))
-        self._nominal_hz = np.array(LOW_HZ + HIGH_HZ)
-        self._pairs = np.array([(row, 4 + column) for row in range(4) for column in range(4)])  # (16, 2)
-        away_hz = np.abs(bins_hz[self._first :] - self._nominal_hz[self._pairs][..., np.newaxis]).min(axis=1)
+        away_hz = np.abs(bins_hz[self._first :] - TONES_HZ[PAIRS][..., np.newaxis]).min(axis=1)
         self._foreign = (away_hz > LOBE_HZ).astype(np.float64)  # (16, bins)
         rest = (away_hz > SIDELOBES_HZ).astype(np.float64)
         self._rest = rest / rest.sum(axis=1, keepdims=True)
         reach = math.ceil(REACH_PCT / 100.0 * max(HIGH_HZ) / self._bin_hz)
-        self._near = np.rint(self._nominal_hz / self._bin_hz).astype(np.int64)[:, np.newaxis] + np.arange(
-            -reach, reach + 1
-        )
+        self._near = np.rint(TONES_HZ / self._bin_hz).astype(np.int64)[:, np.newaxis] + np.arange(-reach, reach + 1)
 
     def look(self, pieces: npt.NDArray[Any], label: Ints) -> Glimpses:
         """Look at pieces, (n, length), of candidates of these labels."""
@@ -147,10 +142,10 @@ class Screen:
     def _look(self, pieces: npt.NDArray[Any], label: Ints) -> Glimpses:
         spectrum = np.fft.rfft(pieces * self._window, self._n_fft, axis=1)[:, : self._n_bins]
         power = spectrum.real**2 + spectrum.imag**2
-        low_hz, low, low_offset_pct = self._tone(spectrum, power, self._pairs[label, 0])
-        high_hz, high, high_offset_pct = self._tone(spectrum, power, self._pairs[label, 1])
+        low_hz, low, low_offset_pct = self._tone(spectrum, power, PAIRS[label, 0])
+        high_hz, high, high_offset_pct = self._tone(spectrum, power, PAIRS[label, 1])
         low_power, high_power = np.abs(low) ** 2, np.abs(high) ** 2
-        weaker_db = _db(np.minimum(low_power, high_power) * self._line)
+        weaker_db = ratio_db(np.minimum(low_power, high_power) * self._line)
         in_band = power[:, self._first :]
         noise = np.einsum("ij,ij->i", in_band, self._rest[label])
         strongest = (in_band * self._foreign[label]).max(axis=1)
@@ -160,9 +155,9 @@ class Screen:
             low_hz=low_hz,
             high_hz=high_hz,
             offset_pct=np.maximum(np.abs(low_offset_pct), np.abs(high_offset_pct)),
-            snr_db=_db((low_power + high_power) / 2.0) - _db(noise),
-            margin_db=weaker_db - _db(strongest),
-            hum_margin_db=weaker_db - _db(power[:, self._hum_first : self._first].max(axis=1)),
+            snr_db=ratio_db((low_power + high_power) / 2.0) - ratio_db(noise),
+            margin_db=weaker_db - ratio_db(strongest),
+            hum_margin_db=weaker_db - ratio_db(power[:, self._hum_first : self._first].max(axis=1)),
         )
 
     def _tone(
@@ -180,7 +175,7 @@ class Screen:
         gain = 1.0 / _hann_line(place)
         freq_hz = (bins + place * self._spread) * self._bin_hz
         peak = spectrum[rows, bins] * self._to_middle[bins] * (gain / np.sqrt(self._line))
-        return freq_hz, peak, 100.0 * (freq_hz / self._nominal_hz[tone] - 1.0)
+        return freq_hz, peak, 100.0 * (freq_hz / TONES_HZ[tone] - 1.0)
 
 
 def _hann_line(place: Samples) -> Samples:
@@ -200,7 +195,3 @@ def _fast_length(length: int) -> int:
         if rest == 1:
             return length
         length += 1
-
-
-def _db(power: Samples) -> Samples:
-    return 10.0 * np.log10(np.maximum(power, TINY))

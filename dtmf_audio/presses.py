@@ -138,6 +138,15 @@ def _dbm0(amplitude: npt.NDArray[np.complex128]) -> Samples:
     return np.asarray(20.0 * np.log10(np.abs(amplitude)) + FULL_SCALE_SINE_DBM0)
 
 
+def _no_parts() -> Parts:
+    none, nothing = np.zeros(0, np.int64), np.zeros(0, np.bool_)
+    return Parts(key=none, run_first=none, start_block=none, stop_block=none, has_start=nothing, has_stop=nothing)
+
+
+NO_PARTS = _no_parts()
+NO_PRESSES = hopeless_presses(NO_PARTS, 0)
+
+
 def join(presses: Presses, bridged: Holes) -> Presses:
     """Join presses of the same key that are one; return what there is then, ordered by key and place.
 

@@ -15,16 +15,13 @@ the tones are those that are heard without.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from functools import lru_cache, partial
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import sliding_window_view
 
-from dtmf_audio.clean_edges import CleanEdges
 from dtmf_audio.columns import Bools, Ints
 from dtmf_audio.detector import (
     BLOCK_MS,
@@ -40,14 +37,14 @@ from dtmf_audio.detector import (
     run_ids,
 )
 from dtmf_audio.events import DetectedTone, Rejection, ToneStarted, detected_tones
+from dtmf_audio.examination import LONGEST_PART, PART, Examiner
 from dtmf_audio.goertzel import GoertzelForm
-from dtmf_audio.judgement import Refusal, Verdicts, evidence, promising
+from dtmf_audio.judgement import Refusal, Verdicts
 from dtmf_audio.keys import N_KEYS, channel_of, label_of
-from dtmf_audio.measurement import BODY_MS, Candidates, Measurements, Measurer, Promise
-from dtmf_audio.presses import EchoFinder, Holes, Parts, Presses, clean_presses, hopeless_presses, join, presses_of
-from dtmf_audio.profiles import DEFAULT, Profile
-from dtmf_audio.screen import HOPELESS, Glimpses, Screen, clean, odds
-from dtmf_audio.signals import SAMPLE_SCALE, to_steps
+from dtmf_audio.presses import NO_PARTS, NO_PRESSES, EchoFinder, Holes, Parts, Presses, join
+from dtmf_audio.profiles import Profile
+from dtmf_audio.recent_audio import RecentAudio
+from dtmf_audio.signals import to_steps
 from dtmf_audio.tones import Tone
 
 Event = ToneStarted | DetectedTone | Rejection
@@ -55,16 +52,8 @@ Event = ToneStarted | DetectedTone | Rejection
 TILE_SAMPLES = 2**19  # of all channels; chosen: calls cost little beside the work, and samples stay in the cache
 STEP_SAMPLES = 2**22  # candidates of so many samples are measured together: a batch costs 2 ms besides its work
 SHORTEST_STEP_MS = 100  # of many channels: a step costs a fixed time besides
-LONGEST_PART = round(BODY_MS / BLOCK_MS)  # blocks
-PART = 6  # blocks cut off a longer run at a time: 60 ms are proof enough, and one part is spared a jump of the phase
-# A part that lacks no more evidence and has 32 ms that promise as much is measured from there. Chosen: one of 17 that
-# are refused in speech and music does, and with all of them no press more is heard under nine impairments but speech.
-AGAIN_EVIDENCE, AGAIN_ODDS = 8.0, 2.0
-TIE_BREAK = 0.01  # odds for each dB of margin, of looks that are equally good otherwise
-LONG_PART_ODDS = 4.0  # how much less a part of 60 ms and more must promise: it may have a hole, and few are so long
 ANNOUNCE_MS = (42, 46, 50, 55, 60, 70, 80, 90, 100, 120, 140)  # ages of a run at which it may be told to have started
 ANNOUNCE_EVIDENCE = 1.0  # evidence that a started tone must have beyond the profile's: it may not be taken back
-ANNOUNCE_ODDS = 4.0  # what it must promise at first look, beyond what a finished one must
 ANNOUNCED = len(ANNOUNCE_MS)
 
 
@@ -82,22 +71,6 @@ class _Way:
 
 
 _TONES = tuple(Tone.from_frequencies(label // 4, label % 4) for label in range(N_KEYS))
-
-
-# What depends on the rate alone is computed for the first decoder of a rate, and shared: it is never written to.
-@lru_cache(maxsize=8)
-def _screen(samplerate: int) -> Screen:
-    return Screen(samplerate)
-
-
-@lru_cache(maxsize=8)
-def _edges(samplerate: int) -> CleanEdges:
-    return CleanEdges(samplerate)
-
-
-@lru_cache(maxsize=8)
-def _measurer(samplerate: int, form: GoertzelForm) -> Measurer:
-    return Measurer(samplerate, form=form)
 
 
 class Receiver:
@@ -138,35 +111,22 @@ class Receiver:
         self._first_channel = first_channel
         self._gate = Gate(samplerate, profile, form=form)
         self._block_len = self._gate.block_len
-        self._screen = _screen(samplerate)
-        self._edges = _edges(samplerate)
-        self._hopeless = HOPELESS + profile.min_evidence - DEFAULT.min_evidence
-        self._measurer = _measurer(samplerate, form)
-        self._promising = partial(promising, profile=profile)
+        self._examiner = Examiner(samplerate, profile, self._block_len, form=form)
         self._join_windows = Holes(profile.bridge_ms, samplerate, ()).windows
         self._ages = np.array([round(ms / BLOCK_MS * self._block_len) for ms in ANNOUNCE_MS])
         self._origin = 0  # where in the stream the numbering of samples and windows below begins
-        self._before = self._measurer.samples_before + self._screen.length  # of a part, that may be looked at
-        self._spare = self._measurer.piece_len  # room behind the audio, so that a piece can reach past what was heard
-        none, nothing = np.zeros(0, np.int64), np.zeros(0, np.bool_)
-        self._no_parts = Parts(
-            key=none, run_first=none, start_block=none, stop_block=none, has_start=nothing, has_stop=nothing
-        )
-        self._no_presses = hopeless_presses(self._no_parts, self._block_len)
         self._begin()
 
     def _begin(self) -> None:
         """Start numbering samples and windows at 0."""
         self._tracker = RunTracker()
-        self.n_fed = 0
         self._lost: list[tuple[int, int]] = []
-        # Audio of all channels from sample `_base` on; before the start of the stream it was silent.
-        self._base = -self._before
-        self._used = self._before
-        self._audio = np.zeros((self._n_channels, self._used + self._spare), np.float32)
+        before, beyond = self._examiner.samples_before, self._examiner.piece_len
+        self._audio = RecentAudio(self._n_channels, before=before, beyond=beyond)
+        self._examiner.listen_to(self._audio, self._tracker)
         self._n_blocks = 0
         self._phasors = self._gate.no_phasors(self._n_channels)
-        self._waiting = self._no_parts
+        self._waiting = NO_PARTS
         self._told = np.zeros(0, np.int64)  # run_ids of runs told to have started
         self._stops: dict[int, int] = {}  # measured stop, by run_ids of key and last window
         self._heard = _Way(EchoFinder(self._profile, self.samplerate))
@@ -176,7 +136,7 @@ class Receiver:
     @property
     def position(self) -> int:
         """Samples of the stream so far."""
-        return self._origin + self.n_fed
+        return self._origin + self._audio.n_heard
 
     def feed(self, samples: npt.NDArray[Any]) -> list[Event]:
         """Take the next samples, (n_channels, n), of a dtype that is audio."""
@@ -198,7 +158,7 @@ class Receiver:
         """Take note that the next samples of all channels were lost, fewer than matter to memory."""
         if not n_samples:
             return []
-        self._lost.append((self.n_fed, self.n_fed + n_samples))
+        self._lost.append((self._audio.n_heard, self._audio.n_heard + n_samples))
         return self._silence(n_samples)
 
     def restart(self, n_samples: int) -> list[Event]:
@@ -213,7 +173,7 @@ class Receiver:
         """Feed silence until every run, part and press is over."""
         end = self.position
         n_windows = SETTLE_WINDOWS + self._join_windows + LONGEST_PART
-        events = self._silence(self._block_len * n_windows + self._measurer.samples_after)
+        events = self._silence(self._block_len * n_windows + self._examiner.samples_after)
         return [
             replace(e, stop=min(e.stop, end)) if isinstance(e, DetectedTone) and e.stop > end else e for e in events
         ]
@@ -224,34 +184,23 @@ class Receiver:
 
     def _room_for(self, n_samples: int) -> npt.NDArray[np.float32]:
         """Where the next samples go, (n_channels, n_samples); what nothing to come can need is dropped."""
-        width = self._audio.shape[1] - self._spare
-        if self._used + n_samples > width:
-            oldest = min(
-                self._tracker.known - LONGEST_PART - WINDOW_BLOCKS,  # what a run may be told to have started on
-                int(self._waiting.start_block.min(initial=FAR)),
-                int(self._tracker.open.cut.min(initial=FAR)),
-            )
-            drop = oldest * self._block_len - self._before - self._base
-            kept = self._audio[:, drop : self._used]
-            if kept.shape[1] + n_samples > width or drop < kept.shape[1]:
-                # Room for twice what may have to be kept, so that moving it costs less than a copy of what comes.
-                most = self._measurer.samples_before + (LONGEST_PART + 2 * SETTLE_WINDOWS) * self._block_len
-                width = 3 * max(most, kept.shape[1]) + n_samples
-                self._audio = np.zeros((self._n_channels, width + self._spare), np.float32)
-            self._audio[:, : kept.shape[1]] = kept
-            self._base += drop
-            self._used -= drop
-        return self._audio[:, self._used : self._used + n_samples]
+        oldest = min(
+            self._tracker.known - LONGEST_PART - WINDOW_BLOCKS,  # what a run may be told to have started on
+            int(self._waiting.start_block.min(initial=FAR)),
+            int(self._tracker.open.cut.min(initial=FAR)),
+        )
+        before = self._examiner.samples_before
+        reserve = before + (LONGEST_PART + 2 * SETTLE_WINDOWS) * self._block_len
+        return self._audio.room_for(n_samples, oldest * self._block_len - before, reserve)
 
     def _label(self, n_samples: int) -> Labels:
         """Label the windows that samples just written to the buffer complete."""
-        self._used += n_samples
-        self.n_fed += n_samples
-        begin = self._n_blocks * self._block_len - self._base
-        n_new = (self._used - begin) // self._block_len
+        self._audio.advance(n_samples)
+        begin = self._n_blocks * self._block_len
+        n_new = (self._audio.n_heard - begin) // self._block_len
         if not n_new:
             return np.zeros((0, self._n_channels), np.int8)
-        phasors = self._gate.phasors(self._audio[:, begin : begin + n_new * self._block_len], self._phasors)
+        phasors = self._gate.phasors(self._audio.between(begin, begin + n_new * self._block_len), self._phasors)
         self._n_blocks += n_new
         self._phasors = phasors[:, -(WINDOW_BLOCKS - 1) :]
         return self._gate.labels(phasors)
@@ -303,167 +252,27 @@ class Receiver:
             return
         ready = self._waiting.take(is_ready)
         self._waiting = self._waiting.take(~is_ready)
-        seen, clean_ones, is_clean = self._measure_clean(ready)
-        presses = [clean_ones]
-        worth_it = ~is_clean
-        worth_it &= self._are_worth_it(ready, seen)
-        # A whole run that is hopeless is dropped; of a longer one, the end of what is not must be known.
-        hopeless = ~worth_it & ~is_clean & ~(ready.has_start & ready.has_stop)
-        if hopeless.any():
-            presses.append(hopeless_presses(ready.take(hopeless), self._block_len))
-        if worth_it.any():
-            presses.append(self._measured_presses(ready.take(worth_it), self._promising))
-        joined = Presses.concatenate(presses)
+        heard, measured = self._examiner.examine(ready, in_full=self._explain)
         if self._announce:
-            ended = joined.take(joined.has_stop)
+            ended = heard.take(heard.has_stop)
             ids = run_ids(ended.key, ended.last_window)
             self._stops.update(zip(ids.tolist(), ended.stop.tolist(), strict=True))
         holes, least = Holes(self._profile.bridge_ms, self.samplerate, self._lost), self._profile.min_evidence
-        if len(joined):
-            self._heard.add(joined, holes, least)
+        if len(heard):
+            self._heard.add(heard, holes, least)
         if self._explain:
-            in_full = self._measured_presses(ready.take(~is_clean), None) if not is_clean.all() else self._no_presses
-            self._explained.add(Presses.concatenate([clean_ones, in_full]), holes, least)
-
-    def _measured_presses(self, parts: Parts, promising: Promise | None) -> Presses:
-        measured = self._measure(parts, self._candidates(parts), promising)
-        self._measure_again(parts, measured, promising)
-        return presses_of(parts, measured, evidence(measured))
-
-    def _measure_again(self, parts: Parts, measured: Measurements, promising: Promise | None) -> None:
-        """Give what lacks evidence a second chance: measured from the 32 ms of it that look most like a pair.
-
-        Noise, voices and what leaks over from a dial tone prolong runs, and a part that is half of something else
-        is no good to begin from.
-        """
-        proof, least = evidence(measured), self._profile.min_evidence
-        is_refused = (proof < least) | (measured.on_ms < self._profile.min_on_ms)
-        rows = np.flatnonzero(is_refused & (proof >= least - AGAIN_EVIDENCE))
-        if not len(rows):
-            return
-        some, length, step = parts.take(rows), self._screen.length, self._block_len // 2
-        start, stop = some.start_block * self._block_len, some.stop_block * self._block_len
-        first = start - np.where(some.has_start, length // 4, length // 2)
-        last = stop - np.where(some.has_stop, 3 * length // 4, length)
-        n_looks = (last - first) // step + 1
-        of = np.repeat(np.arange(len(rows)), n_looks)
-        begin = first[of] + step * (np.arange(len(of)) - np.repeat(np.cumsum(n_looks) - n_looks, n_looks))
-        seen = self._look(some.key[of], begin)
-        likeness = odds(seen) + TIE_BREAK * seen.margin_db
-        best = np.lexsort((likeness, of))[np.cumsum(n_looks) - 1]
-        again = np.flatnonzero(likeness[best] > AGAIN_ODDS + least - DEFAULT.min_evidence)
-        if not len(again):
-            return
-        rows, some, begin = rows[again], some.take(again), begin[best[again]]
-        candidates = replace(
-            self._candidates(some),
-            start=begin,
-            stop=begin + length,
-            has_start=np.ones(len(rows), np.bool_),
-            has_stop=np.ones(len(rows), np.bool_),
-        )
-        better = self._measure(some, candidates, promising)
-        # Of a longer press, what is best is not all of it.
-        is_whole = some.has_start & some.has_stop
-        better.start[:] = np.where(is_whole, better.start, np.minimum(better.start, measured.start[rows]))
-        better.stop[:] = np.where(is_whole, better.stop, np.maximum(better.stop, measured.stop[rows]))
-        wins = (evidence(better) > proof[rows]) & (better.on_ms >= self._profile.min_on_ms)
-        for field in fields(Measurements):
-            getattr(measured, field.name)[rows[wins]] = getattr(better, field.name)[wins]
-
-    def _measure_clean(self, parts: Parts) -> tuple[Glimpses, Presses, Bools]:
-        """Look at parts: return what was seen, those that are clean as presses, and which they are."""
-        start, stop = parts.start_block * self._block_len, parts.stop_block * self._block_len
-        length = self._screen.length
-        begin = (start + stop - length) // 2
-        seen = self._look(parts.key, begin)
-        rows = np.flatnonzero(clean(seen))
-        is_clean = np.zeros(len(parts), np.bool_)
-        if not len(rows):
-            return seen, self._no_presses, is_clean
-        some, tones, middle = parts.take(rows), seen.take(rows), begin[rows] + (length - 1) / 2.0
-        starts, found_start = self._edges.find(self._pieces, some.key, tones, middle, start[rows], rising=True)
-        stops, found_stop = self._edges.find(self._pieces, some.key, tones, middle, stop[rows], rising=False)
-        found = (found_start | ~some.has_start) & (found_stop | ~some.has_stop)
-        starts = np.where(some.has_start, starts, start[rows])
-        stops = np.where(some.has_stop, stops, stop[rows])
-        found &= stops - starts >= length  # what the screen saw of a shorter press was not all press
-        is_clean[rows] = found
-        found_ones = clean_presses(some.take(found), tones.take(found), starts[found], stops[found], self.samplerate)
-        return seen, found_ones, is_clean
-
-    def _are_worth_it(self, parts: Parts, seen: Glimpses) -> Bools:
-        """Which parts are not hopeless at first look: in their middle, or if long near their ends, where no hole is."""
-        is_long = (parts.stop_block - parts.start_block >= PART) | ~parts.has_start
-        least = self._hopeless - np.where(is_long, LONG_PART_ODDS, 0.0)
-        worth_it = odds(seen) > least
-        long = np.flatnonzero(~worth_it & is_long)
-        length = self._screen.length
-        inset = length // 4
-        start, stop = parts.start_block * self._block_len, parts.stop_block * self._block_len
-        for begin in (start + np.where(parts.has_start, inset, -length // 2), stop - inset - length):
-            if len(long):
-                worth_it[long] = odds(self._look(parts.key[long], begin[long])) > least[long]
-                long = long[~worth_it[long]]
-        return worth_it
-
-    def _look(self, key: Ints, begin: Ints) -> Glimpses:
-        """What the screen sees of each key's channel from a sample on."""
-        return self._screen.look(self._pieces(key, begin, self._screen.length), label_of(key))
-
-    def _pieces(self, key: Ints, begin: Ints, length: int) -> npt.NDArray[np.float32]:
-        """A copy of the audio of each key's channel from a sample on, (n, length), zeros past what was heard."""
-        begin = begin - self._base
-        pieces: npt.NDArray[np.float32] = sliding_window_view(self._audio, length, axis=1)[channel_of(key), begin]
-        ahead = np.flatnonzero(begin + length > self._used)
-        if len(ahead):
-            pieces[ahead] *= np.arange(length) < (self._used - begin[ahead])[:, np.newaxis]
-        return pieces
-
-    def _candidates(self, parts: Parts, *, heard_until: Ints | None = None) -> Candidates:
-        """Parts as the measurer wants them, in samples; without a sample, as far as is known when they are settled."""
-        known = (parts.stop_block + SETTLE_WINDOWS) * self._block_len if heard_until is None else heard_until
-        last = parts.stop_block - WINDOW_BLOCKS
-        previous, following = self._tracker.neighbours(parts.key, parts.run_first, last)
-        between = (previous + parts.run_first + WINDOW_BLOCKS) * self._block_len // 2
-        earliest = np.where(parts.has_start & (previous > -FAR), between, 0)
-        between = (last + following + WINDOW_BLOCKS) * self._block_len // 2
-        # By then it is known whether a run that began a little before has enough windows.
-        is_known = following <= last + SETTLE_WINDOWS - BRIDGED_WINDOWS - 1
-        latest = np.where(parts.has_stop & is_known, between, known)
-        label = label_of(parts.key)
-        return Candidates(
-            low=label // 4,
-            high=label % 4,
-            start=parts.start_block * self._block_len,
-            stop=parts.stop_block * self._block_len if heard_until is None else heard_until,
-            earliest=earliest,
-            latest=latest,
-            has_start=parts.has_start,
-            has_stop=parts.has_stop,
-        )
-
-    def _measure(
-        self, parts: Parts, candidates: Candidates, promising: Promise | None, *, heard_until: Ints | None = None
-    ) -> Measurements:
-        """Measure candidates on the audio around them, or on what was heard of it until a sample."""
-        begin = candidates.start - self._measurer.samples_before
-        pieces = self._pieces(parts.key, begin, self._measurer.piece_len)
-        pieces *= np.float32(1.0 / SAMPLE_SCALE)
-        known = (parts.stop_block + SETTLE_WINDOWS) * self._block_len if heard_until is None else heard_until
-        pieces[np.arange(pieces.shape[1]) >= (known - begin)[:, np.newaxis]] = 0.0
-        return self._measurer.measure(pieces, candidates, promising=promising)
+            self._explained.add(measured, holes, least)
 
     def _finished(self, way: _Way) -> tuple[Presses, Ints]:
         """Take the presses that nothing can join any more, and the windows at which that was settled."""
         if way.pending is None:
-            return self._no_presses, self._no_presses.key
+            return NO_PRESSES, NO_PRESSES.key
         pending = way.pending
         horizon = pending.last_window + self._join_windows  # what begins later does not join
         settled = horizon + BRIDGED_WINDOWS + 1  # by then it is known which windows by the horizon make a run
         is_over = pending.has_stop & (settled < self._tracker.known)
         if not is_over.any():
-            return self._no_presses, self._no_presses.key
+            return NO_PRESSES, NO_PRESSES.key
         # What began by the horizon had to be measured first, if only to find that it does not join.
         first, last = self._tracker.latest(pending.key, horizon)
         is_long = last + WINDOW_BLOCKS - first > LONGEST_PART
@@ -556,7 +365,7 @@ class Receiver:
         previous = None
         while True:
             heard_until = runs.first * self._block_len + self._ages[np.minimum(runs.age, ANNOUNCED - 1)]
-            due = (runs.age < ANNOUNCED) & (heard_until <= self.n_fed)
+            due = (runs.age < ANNOUNCED) & (heard_until <= self._audio.n_heard)
             if not due.any():
                 break
             runs.age[due] += 1
@@ -577,7 +386,7 @@ class Receiver:
         stop_block = -(-heard_until // self._block_len)
         parts = _parts(some, start_block, stop_block - start_block)
         parts = replace(parts, has_stop=np.zeros(len(rows), np.bool_))
-        openings, rows_of = self._openings(parts, heard_until)
+        openings, rows_of = self._examiner.openings(parts, heard_until)
         runs.age[np.delete(rows, rows_of)] += 1  # what is hopeless now is hardly a tone 5 ms later
         least = self._profile.min_evidence + ANNOUNCE_EVIDENCE
         verdicts = Verdicts(openings, openings.evidence, self._profile, min_evidence=least)
@@ -597,33 +406,6 @@ class Receiver:
             if stop is None or not holes(np.array([stop]), np.array([start]))[0]:
                 events.append((until, key, self._tone_started(key, start, until)))
         return events
-
-    def _openings(self, parts: Parts, heard_until: Ints) -> tuple[Presses, Ints]:
-        """Measure parts on what was heard of them until a sample: those that are not hopeless, and which they are."""
-        length = self._screen.length
-        begin = heard_until - length
-        seen = self._look(parts.key, begin)
-        rows = np.flatnonzero(clean(seen) & parts.has_start)
-        openings, rows_of = [], []
-        is_clean = np.zeros(len(parts), np.bool_)
-        if len(rows):
-            some, tones = parts.take(rows), seen.take(rows)
-            middle, rough = begin[rows] + (length - 1) / 2.0, some.start_block * self._block_len
-            start, found = self._edges.find(self._pieces, some.key, tones, middle, rough, rising=True)
-            is_clean[rows] = found
-            rows_of.append(rows[found])
-            stop = heard_until[rows[found]]
-            openings.append(clean_presses(some.take(found), tones.take(found), start[found], stop, self.samplerate))
-        rows = np.flatnonzero(~is_clean & (odds(seen) > self._hopeless + ANNOUNCE_ODDS))
-        if len(rows):
-            some, until = parts.take(rows), heard_until[rows]
-            candidates = self._candidates(some, heard_until=until)
-            measured = self._measure(some, candidates, self._promising, heard_until=until)
-            rows_of.append(rows)
-            openings.append(presses_of(some, measured, evidence(measured)))
-        if not openings:
-            return self._no_presses, rows
-        return Presses.concatenate(openings), np.concatenate(rows_of)
 
     def _tone_started(self, key: int, start: int, heard_until: int) -> ToneStarted:
         return ToneStarted(
@@ -667,7 +449,7 @@ class Receiver:
                 in_use = np.concatenate([in_use, self._heard.pending.key])
             self._told = self._told[(self._told % FAR >= horizon) | np.isin(self._told // FAR, in_use)]
         if self._lost:
-            oldest = self.n_fed - 10 * LONGEST_PART * self._block_len
+            oldest = self._audio.n_heard - 10 * LONGEST_PART * self._block_len
             self._lost = [(begin, end) for begin, end in self._lost if end >= oldest]
 
 

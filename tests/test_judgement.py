@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers import NO_ERRORS, at_snr, random_presses, score
 
-from dtmf_audio import decode, judgement, receiver
+from dtmf_audio import decode, examination, judgement
 from dtmf_audio.judgement import TERMS, Verdicts, evidence, promising
 from dtmf_audio.measurement import Measurements
 from dtmf_audio.profiles import DEFAULT
@@ -117,7 +117,7 @@ def test_a_refused_part_gets_a_second_chance(monkeypatch):
     rendering = random_presses(640, 46)
     noisy = at_snr(rendering, -2.0, 46)
     missed = score(rendering.tones, decode(noisy, 8000)).missed
-    monkeypatch.setattr(receiver, "AGAIN_ODDS", np.inf)
+    monkeypatch.setattr(examination, "AGAIN_ODDS", np.inf)
     assert missed < score(rendering.tones, decode(noisy, 8000)).missed
 
 

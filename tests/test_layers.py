@@ -37,19 +37,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "clean_edges": WORDS | {"columns", "keys", "measures", "signals", "screen"},
     # 2: time
     "presses": WORDS | {"columns", "keys", "signals", "detector", "screen", "measurement", "judgement"},
+    "recent_audio": WORDS | {"columns", "keys"},
+    "examination": WORDS
+    | {"columns", "keys", "signals", "goertzel", "screen", "clean_edges", "measurement", "judgement", "detector"}
+    | {"presses", "recent_audio"},
     "receiver": WORDS
-    | {
-        "columns",
-        "keys",
-        "signals",
-        "goertzel",
-        "screen",
-        "clean_edges",
-        "measurement",
-        "judgement",
-        "detector",
-        "presses",
-    },
+    | {"columns", "keys", "signals", "goertzel", "judgement", "detector", "presses", "recent_audio", "examination"},
     "stream": WORDS | {"signals", "goertzel", "receiver"},
     "decoder": WORDS | {"signals", "goertzel", "stream"},
     "conformance": set(),
@@ -115,6 +108,8 @@ PURE = {name for name in MAY_IMPORT if name in WORDS} | {
     "screen",
     "clean_edges",
     "presses",
+    "recent_audio",
+    "examination",
     "receiver",
     "stream",
     "decoder",

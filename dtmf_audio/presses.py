@@ -3,8 +3,7 @@
 What happens to one press (a window is 20 ms, one every 10 ms; ``x`` carries the pair, ``.`` does not)::
 
     . . x x x x . .              one run, one part, one press
-    . x x . x x . .              one window missing: still one run
-    x x x . . x x x              two runs; the hole between the measured edges decides:
+    x x . x x . . x x            three runs; the holes between the measured edges decide:
                                  up to bridge_ms one press, beyond it two
     x x x x ... x x x            longer than 100 ms: cut into parts of 60 ms, each measured;
                                  the best part speaks for the press

@@ -20,7 +20,18 @@ if "DTMF_AUDIO_RECORDINGS" not in os.environ:
 FOLDER = Path(os.environ["DTMF_AUDIO_RECORDINGS"])
 
 TOO_FAST = {"x10rf.wav": "its rate is 2,048,000 Hz"}
-ROWS = [pytest.param(row, id=f"{row['path']}:{row['channel']}") for row in scored_rows(FOLDER)]
+FADING = {
+    "test1.wav": "a tone of its last key fades for 51 ms and for 83 ms: heard as two presses, as a pause of 30 ms must be"
+}
+
+
+def parameter(row):
+    name = Path(row["path"]).name
+    marks = [pytest.mark.xfail(reason=FADING[name], strict=True)] if name in FADING else []
+    return pytest.param(row, id=f"{row['path']}:{row['channel']}", marks=marks)
+
+
+ROWS = [parameter(row) for row in scored_rows(FOLDER)]
 
 
 @pytest.mark.parametrize("row", ROWS)

@@ -41,7 +41,13 @@ Read = Callable[[Ints, Ints, int], npt.NDArray[np.float32]]
 
 
 class CleanEdges:
-    """Finds the edges of clean presses at one sample rate."""
+    """Finds the edges of clean presses at one sample rate.
+
+    Parameters
+    ----------
+    samplerate : int
+        Hz.
+    """
 
     def __init__(self, samplerate: int) -> None:
         self._omega_per_hz = 2 * np.pi / samplerate
@@ -72,8 +78,11 @@ class CleanEdges:
         read : callable
             Gives the audio of each key's channel from a sample on, (n, length), in steps of 16 bits.
         key : int64, shape (n,)
+            As in :mod:`dtmf_audio.keys`.
         seen : Glimpses, length n
-            With amplitudes at ``middle``, samples of the stream, shape (n,).
+            What the screen saw of each.
+        middle : float, shape (n,)
+            Sample of the stream at which the phasors in ``seen`` are: the middle of what the screen looked at.
         rough : int64, shape (n,)
             Where the windows with the pair begin, or end.
         rising : bool
@@ -82,6 +91,7 @@ class CleanEdges:
         Returns
         -------
         edges : int64, shape (n,)
+            Sample of the stream at which each starts, or stops, half-open.
         found : bool, shape (n,)
             Whether the press is clean there; otherwise the edge says nothing.
         """

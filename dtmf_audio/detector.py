@@ -3,13 +3,14 @@
 The *gate* looks at windows of 20 ms, one every 10 ms. A window passes with the pair whose tones are each
 strongest in their group and stand out from the other three by :data:`DOMINANCE_DB`. Comparing tones with
 their own group, rather than with the energy of the window, makes the gate blind to dial tone, hum, DC and
-anything else out of the groups' bands, at any level, and costs no pass over the samples for their energy.
+anything else out of the groups' bands, at any level, and costs no pass over the samples for their energy. What
+their sidelobes let through of a dial tone is taken out of the phasors (:data:`DIAL_TONE_HZ`).
 What was tried: a window every 5 ms (twice the time, and no press more at -2 dB SNR); 10 ms windows for the high
 group (a quarter of the presses lost at a twist of -19 dB); tapered windows (no better than rectangular ones).
 Not taken: a share of the energy, which a dial tone 10 dB up would close.
 
-A *run* is a stretch of windows with the same pair, without a break. The stream cuts runs into
-parts for :mod:`dtmf_audio.measurement`, which finds the true edges, and :mod:`dtmf_audio.judgement`.
+A *run* is a stretch of windows with the same pair; breaks of up to :data:`BRIDGED_WINDOWS` windows do not end it. The
+gate is a net that loses next to no press and passes much else: :mod:`dtmf_audio.receiver` says what becomes of runs.
 
 Conventions
 -----------
@@ -42,9 +43,8 @@ DOMINANCE_DB = 3.5  # chosen: loses 1 press of 3000 at -2 dB SNR; 4 dB loses 4, 
 # sidelobes are 25 dB down, which hides keys 22 dB weaker, and prolongs runs into the pauses.
 DIAL_TONE_HZ = (340.0, 400.0, 450.0)
 LEVEL_MARGIN_DB = 10.0  # the gate's floor and twist are this much wider than the profile's
-BRIDGED_WINDOWS = (
-    0  # windows without the pair that do not end a run; chosen: with 1, 9 of 2000 pauses of 30 ms went unseen
-)
+# Windows without the pair that do not end a run. Chosen: with 1, 9 of 2000 pauses of 30 ms went unseen.
+BRIDGED_WINDOWS = 0
 FEWEST_WINDOWS = 2  # a run of fewer is no candidate; chosen: takes a fifth of the runs in speech
 SETTLE_WINDOWS = 6  # windows after a stretch that must be known before it is measured
 NO_PAIR = -1
@@ -65,6 +65,11 @@ class Gate:
         Its levels and twists, widened, bound what passes.
     form : {"matrix", "resonator"}
         Of the Goertzel bank.
+
+    Attributes
+    ----------
+    block_len : int
+        Samples of a block.
     """
 
     def __init__(self, samplerate: int, profile: Profile, *, form: GoertzelForm = "matrix") -> None:
@@ -84,6 +89,7 @@ class Gate:
         Parameters
         ----------
         samples : float, shape (n_channels, n_blocks * block_len)
+            In steps of 16 bits.
         before : complex, shape (8, n_before, n_channels)
             Phasors that are known already, at least of the last block.
 
@@ -103,7 +109,7 @@ class Gate:
         return np.zeros((8, 0, n_channels), self._turn.dtype)
 
     def labels(self, phasors: Phasors) -> Labels:
-        """Label of each window: ``4 * row + column`` of the keypad, or -1; int8, shape (n_blocks - 1, n_channels)."""
+        """Label of each window, or -1: int8, shape (n_blocks - 1, n_channels), of phasors (8, n_blocks, n_channels)."""
         windows = phasors[:, 1:] * self._turn
         windows += phasors[:, :-1]
         squares = windows.view(windows.real.dtype)
@@ -139,9 +145,20 @@ def _greatest_two(power: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArra
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runs(Columns):
-    """Windows ``first`` to ``last`` with the same pair, ``count`` of them.
+    """Stretches of windows with the same pair.
 
-    ``cut`` is the first window that is in no part yet, ``age`` how often it was looked at while it lasted.
+    Attributes
+    ----------
+    key : int64
+        As in :mod:`dtmf_audio.keys`.
+    first, last : int64
+        First and last window.
+    count : int64
+        Windows from first to last that have the pair.
+    cut : int64
+        First window, or block, that is in no part yet.
+    age : int64
+        Ages passed at which it may be told to have started.
     """
 
     key: Ints
@@ -182,7 +199,7 @@ class RunTracker:
         self._ended = self.open
 
     def update(self, labels: Labels) -> Runs:
-        """Take the labels of the next windows, (n, n_channels); return the runs of enough windows that have ended."""
+        """Take the labels of the next windows, int8, (n, n_channels); return the long enough runs that have ended."""
         offset, self.known = self.known, self.known + len(labels)
         runs = _stretches(labels, offset)
         if len(self.open):

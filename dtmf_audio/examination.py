@@ -9,8 +9,9 @@ A part gets, in turn:
 4. If that leaves it a little short of evidence, or too short, *a second chance*: the 32 ms in it that look most like a
    pair are measured instead.
 
-What is heard of a part depends on its place alone: audio later than :data:`~dtmf_audio.detector.SETTLE_WINDOWS` behind
-it, or than the sample until which a beginning is asked for, is taken for silence even if it is known.
+What is heard of a part depends on its place alone: the full measurement takes audio that comes later than
+:data:`~dtmf_audio.detector.SETTLE_WINDOWS` behind it, or after the sample until which a beginning is asked for, for
+silence even if it is known; a look and clean edges do not reach so far.
 """
 
 from __future__ import annotations
@@ -215,7 +216,21 @@ class Examiner:
         return worth_it
 
     def openings(self, parts: Parts, heard_until: Ints) -> tuple[Presses, Ints]:
-        """Measure parts on what was heard of them until a sample: those that are not hopeless, and which they are."""
+        """Measure what was heard of parts that go on.
+
+        Parameters
+        ----------
+        parts : Parts, length n
+        heard_until : int64, shape (n,)
+            Sample of the stream until which each was heard.
+
+        Returns
+        -------
+        openings : Presses
+            Those that are not hopeless, clean ones first.
+        rows : int64, shape (len(openings),)
+            Which they are.
+        """
         length = self._screen.length
         begin = heard_until - length
         seen = self._look(parts.key, begin)

@@ -3,7 +3,11 @@
 First the limits of the profile, each of which is a fact about the press: its length, frequencies, levels and
 twist. Then the evidence that it is a pair of tones at all. Evidence adds up: each term says how much more
 likely, as a natural logarithm of the odds, a measured value makes a tone pair than speech, music or noise.
-So a press that is less pure has to be longer, steadier and more exact, and a clean one is accepted at once.
+So a press that is less pure has to be longer, steadier and more exact.
+
+The same evidence decides twice before: of a rough measurement, whether to go on (:func:`promising`), and of a finished
+one, whether it gets a second chance (:mod:`dtmf_audio.examination`). What the screen found clean comes with an
+evidence of infinity, and has but the limits to pass; whether a press is an echo is :mod:`dtmf_audio.presses`' affair.
 """
 
 from __future__ import annotations
@@ -178,7 +182,7 @@ class Verdicts:
         return np.asarray((m.on_ms >= NEAR_MISS_MS) & (proved | only_off))
 
     def refusal(self, row: int) -> Refusal:
-        """First limit that refuses a press."""
+        """First limit that refuses a press, which is one that is not accepted."""
         limit = self._limits[int(self._kept[:, row].argmin())]
         if not np.isfinite(self._proof[row]) and self._proof[row] < 0:
             return Refusal("min_evidence", -np.inf, self._least, "")  # dropped at first look: nothing was measured

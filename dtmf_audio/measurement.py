@@ -1,6 +1,7 @@
 """Measurement: from a stretch of audio that may hold a tone pair to the pair's frequencies, levels, edges and purity.
 
-A candidate comes with the key that is strongest in it and a rough start and stop. It is measured as a whole:
+It is for what the screen is unsure of, and, to explain, for what it found hopeless; clean presses do without. A
+candidate comes with the key that is strongest in it and a rough start and stop. It is measured as a whole:
 
 1. *Prepare.* The stretch is decimated to a rate of 8 to 16 kHz and freed of everything below 560 Hz, so that
    dial tone, hum and DC do not matter. The filter's delay is taken out.
@@ -110,10 +111,15 @@ class Measurements(Columns):
     ----------
     start, stop : int64
         Samples of the stream.
-    low_dbm0, high_dbm0, low_offset_pct, high_offset_pct, snr_db : float64
-        As in :class:`~dtmf_audio.events.DetectedTone`.
     on_ms : float64
         Length.
+    low_dbm0, high_dbm0 : float64
+        Level of each tone.
+    low_offset_pct, high_offset_pct : float64
+        Frequency of each relative to nominal, positive if sharp.
+    snr_db : float64
+        Power of the pair over that of white noise from 0 to 4 kHz (or to half the rate) that is as strong as what the
+        fit leaves over from 500 to 3600 Hz.
     margin_db : float64
         Weaker tone over the strongest other line from 500 to 3600 Hz.
     hum_margin_db : float64
@@ -161,7 +167,28 @@ Promise = Callable[[Measurements], Bools]
 
 
 class Measurer:
-    """Measures candidates of one sample rate; everything that depends on the rate alone is computed once."""
+    """Measures candidates of one sample rate; everything that depends on the rate alone is computed once.
+
+    Parameters
+    ----------
+    samplerate : int
+        Hz.
+    form : {"matrix", "resonator"}
+        Of the Goertzel bank.
+
+    Attributes
+    ----------
+    decimation : int
+        Samples of the stream for one of the work.
+    rate : float
+        Hz, after decimation.
+    n_samples : int
+        Length of the stretch that is worked on, after decimation.
+    samples_before, samples_after : int
+        How much of the stream a candidate needs, before its start and after its (latest) stop.
+    piece_len : int
+        Samples of the stream that are taken for each candidate.
+    """
 
     BATCH = 128  # chosen: a candidate costs 0.12 ms in batches of 64 and 0.094 ms in these
 
@@ -198,7 +225,6 @@ class Measurer:
         self._hum = slice(*np.searchsorted(self._bins_hz, HUM_BAND_HZ).tolist())
         self._band = slice(int(self._subbands[0]), int(np.searchsorted(self._bins_hz, top_hz, side="right")))
 
-        # How much of the stream a candidate needs, before its start and after its (latest) stop.
         half_filters = half * self.decimation + (len(self._decimator) - 1) // 2
         self.samples_before = self._lead * self.decimation + half_filters
         self.piece_len = (self.n_samples - 1) * self.decimation + 1 + 2 * half_filters
@@ -218,6 +244,11 @@ class Measurer:
         promising : callable, Measurements to bool of shape (n,)
             Whether it is worth while to go on, from the rough fit alone: edges are to the block, and what is not
             measured yet is as favourable as can be. Without it, all are measured to the end.
+
+        Returns
+        -------
+        Measurements, length n
+            Rough ones of those that are not promising.
         """
         parts = [
             self._measure(

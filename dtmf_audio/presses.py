@@ -1,4 +1,8 @@
-"""Presses: measured parts joined to what one finger did, and louder presses' echoes told from presses.
+"""Presses: examined parts joined to what one finger did, and louder presses' echoes told from presses.
+
+Parts come from :mod:`dtmf_audio.examination` in three kinds, each as a press of one part: *clean* ones, beyond doubt,
+whose evidence is infinite; *measured* ones, with the evidence of their measurement; and *hopeless* ones of longer runs,
+with an evidence of minus infinity, which only say where what they belong to ends. Joined, the best part speaks for all.
 
 What happens to one press (a window is 20 ms, one every 10 ms; ``x`` carries the pair, ``.`` does not)::
 
@@ -45,7 +49,19 @@ EVIDENCE_PER_DB = 0.2  # what a dB of level weighs against evidence: a part 20 d
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts(Columns):
-    """Stretches of runs to be measured, in blocks; a part of a longer run has no edge where it was cut."""
+    """Stretches of runs to be measured.
+
+    Attributes
+    ----------
+    key : int64
+        As in :mod:`dtmf_audio.keys`.
+    run_first : int64
+        First window of the run.
+    start_block, stop_block : int64
+        Blocks of the part, half-open.
+    has_start, has_stop : bool
+        Whether the run starts, and stops, with it; a part of a longer run has no edge where it was cut.
+    """
 
     key: Ints
     run_first: Ints
@@ -69,7 +85,7 @@ class Presses(Measurements):
     key : int64
         As in :mod:`dtmf_audio.keys`.
     first_window, last_window : int64
-        Where the run of the first part begins, and where the last part ends.
+        First window of the first part, and last one of the last part.
     has_start, has_stop : bool
         Of the first part, and of the last.
     evidence : float64
@@ -262,7 +278,21 @@ class EchoFinder:
             self._loud = kept if len(kept) else None
 
     def refusals(self, presses: Presses, rows: Ints, known: Ints) -> dict[int, Refusal]:
-        """Refusals by row, of these rows, by what was measured when so many windows were known, (n,)."""
+        """Which of some presses are echoes.
+
+        Parameters
+        ----------
+        presses : Presses, length n
+        rows : int64, shape (n_rows,)
+            Those that are asked about.
+        known : int64, shape (n,)
+            How many windows were known when each was settled: what was measured later does not count.
+
+        Returns
+        -------
+        dict of int to Refusal
+            By row; what is no echo is left out.
+        """
         loud = self._loud
         if loud is None or not len(rows):
             return {}

@@ -1,8 +1,17 @@
 """The receiver of one or many channels: audio in as it comes, events out, in whole arrays.
 
-Samples go through the gate to labels, labels to runs, runs to parts, and parts, once their surroundings are known, are
-measured, joined to presses and judged. Each step works on everything that is there, so one channel fed an hour at a
-time and thousands fed 20 ms at a time are the same code.
+What becomes of samples:
+
+1. *Gate* (:mod:`dtmf_audio.detector`): a label for each window of 20 ms, the pair that stands out in it, or none.
+2. *Runs*: stretches of windows with the same label.
+3. *Parts*: runs, cut every 60 ms if longer than 100 ms. They wait until their surroundings are known.
+4. *Examination* (:mod:`dtmf_audio.examination`): the screen tells the hopeless parts, which are dropped, from the clean
+   ones, which need but their edges, and the unsure, which are measured in full, some of them twice.
+5. *Presses* (:mod:`dtmf_audio.presses`): parts of one press are joined; it is over when nothing can join it any more.
+6. *Verdict* (:mod:`dtmf_audio.judgement`): limits and evidence, and for what is accepted, whether it is an echo.
+
+Each step works on everything that is there, so one channel fed an hour at a time and thousands fed 20 ms at a time are
+the same code.
 
 Candidates, edges and verdicts depend on the place of a sample in the stream alone, so any chunking gives the same tones
 at the same samples. :class:`ToneStarted` is decided at fixed ages of a run, on the audio up to then; it does not
@@ -53,7 +62,7 @@ TILE_SAMPLES = 2**19  # of all channels; chosen: calls cost little beside the wo
 STEP_SAMPLES = 2**22  # candidates of so many samples are measured together: a batch costs 2 ms besides its work
 SHORTEST_STEP_MS = 100  # of many channels: a step costs a fixed time besides
 ANNOUNCE_MS = (42, 46, 50, 55, 60, 70, 80, 90, 100, 120, 140)  # ages of a run at which it may be told to have started
-ANNOUNCE_EVIDENCE = 1.0  # evidence that a started tone must have beyond the profile's: it may not be taken back
+ANNOUNCE_EVIDENCE = 1.0  # evidence that a started tone must have beyond the profile's, lest it be taken back
 ANNOUNCED = len(ANNOUNCE_MS)
 
 
@@ -139,7 +148,17 @@ class Receiver:
         return self._origin + self._audio.n_heard
 
     def feed(self, samples: npt.NDArray[Any]) -> list[Event]:
-        """Take the next samples, (n_channels, n), of a dtype that is audio."""
+        """Take the next samples, (n_channels, n).
+
+        Parameters
+        ----------
+        samples : int16, int32, uint8, float32 or float64, shape (n_channels, n)
+
+        Raises
+        ------
+        InvalidSignalError
+            A sample is NaN, infinite, or far beyond full scale.
+        """
         events: list[Event] = []
         least = SHORTEST_STEP_MS * self.samplerate // 1000
         step, tile = (max(least, n // self._n_channels) for n in (STEP_SAMPLES, TILE_SAMPLES))
@@ -170,7 +189,7 @@ class Receiver:
         return events
 
     def finish(self) -> list[Event]:
-        """Feed silence until every run, part and press is over."""
+        """Feed silence until every run, part and press is over; no tone stops after the last sample that was fed."""
         end = self.position
         n_windows = SETTLE_WINDOWS + self._join_windows + LONGEST_PART
         events = self._silence(self._block_len * n_windows + self._examiner.samples_after)

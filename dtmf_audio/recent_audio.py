@@ -42,13 +42,13 @@ class RecentAudio:
         width = self._buffer.shape[1] - self._beyond
         used = self.n_heard - self._base
         if used + n_samples > width:
-            drop = oldest - self._base
+            drop = max(0, oldest - self._base)
             kept = self._buffer[:, drop:used]
             if kept.shape[1] + n_samples > width or drop < kept.shape[1]:
                 width = 3 * max(reserve, kept.shape[1]) + n_samples
                 self._buffer = np.zeros((len(self._buffer), width + self._beyond), np.float32)
             self._buffer[:, : kept.shape[1]] = kept
-            self._base = oldest
+            self._base += drop
             used -= drop
         return self._buffer[:, used : used + n_samples]
 

@@ -4,10 +4,13 @@ Measuring a candidate in full costs as much as a second of audio, and nearly all
 nearly all presses of a line are clean. So each gets a first look: the spectrum of 32 ms in its middle under a Hann
 window, 31 Hz a bin. Its two peaks give the frequencies and levels of the pair, the rest of it what else sounds.
 
+Three answers are possible. What is *hopeless*, by a sum of log-odds that promises too little (:func:`odds` up to
+:data:`HOPELESS`), is not measured. What is *clean* (:func:`clean`) needs but its edges, which
+:mod:`dtmf_audio.clean_edges` finds. The rest is *unsure*, and is measured in full by :mod:`dtmf_audio.measurement`.
+
 Conventions
 -----------
-- 32 ms is what fits into a press of 40 ms whose middle is known to 5 ms; Hann's sidelobes keep the two tones, 268 Hz or
-  more apart, out of each other.
+- Hann's sidelobes keep the two tones, 268 Hz or more apart, out of each other.
 - Samples come in steps of 16 bits; amplitudes here are referred to full scale.
 """
 
@@ -27,7 +30,7 @@ from dtmf_audio.measures import HUM_BAND_HZ, NOISE_BAND_HZ, TINY, ratio_db
 from dtmf_audio.signals import SAMPLE_SCALE, Samples
 from dtmf_audio.tones import HIGH_HZ
 
-SCREEN_MS = 32.0
+SCREEN_MS = 32.0  # chosen: what fits into a press of 40 ms whose middle is known to 5 ms
 LOBE_HZ = 80.0  # a Hann line reaches 62 Hz to both sides
 SIDELOBES_HZ = 170.0  # here its sidelobes are 54 dB down
 REACH_PCT = 3.5  # how far from nominal the peak is looked for
@@ -46,7 +49,9 @@ class Glimpses(Columns):
         Frequencies.
     offset_pct : float64
         The larger of the two offsets from nominal, absolute.
-    snr_db, margin_db, hum_margin_db : float64
+    snr_db : float64
+        Power of the pair over that of white noise as strong as what lies away from both tones from 500 to 3600 Hz.
+    margin_db, hum_margin_db : float64
         As in :class:`~dtmf_audio.measurement.Measurements`.
     """
 
@@ -135,7 +140,15 @@ class Screen:
         self._near = np.rint(TONES_HZ / self._bin_hz).astype(np.int64)[:, np.newaxis] + np.arange(-reach, reach + 1)
 
     def look(self, pieces: npt.NDArray[Any], label: Ints) -> Glimpses:
-        """Look at pieces, (n, length), of candidates of these labels."""
+        """Look at pieces of candidates.
+
+        Parameters
+        ----------
+        pieces : float, shape (n, length)
+            In steps of 16 bits.
+        label : int64, shape (n,)
+            Which pair is looked for, as in :mod:`dtmf_audio.keys`.
+        """
         begins = range(0, max(1, len(label)), BATCH)
         return Glimpses.concatenate([self._look(pieces[i : i + BATCH], label[i : i + BATCH]) for i in begins])
 

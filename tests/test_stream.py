@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from helpers import NO_ERRORS, random_presses, score
+from helpers import NO_ERRORS, at_snr, random_presses, score
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,14 +39,7 @@ def places(events):
 
 
 def noisy_presses(seed, snr_db):
-    rendering = random_presses(12, seed)
-    return channel.add_noise_at_snr(
-        rendering.samples,
-        snr_db=snr_db,
-        signal_dbm0=channel.pair_dbm0(-10.0, -10.0),
-        samplerate=8000,
-        rng=np.random.default_rng(seed),
-    )
+    return at_snr(random_presses(12, seed), snr_db, seed)
 
 
 NOISY = {snr_db: noisy_presses(41, snr_db) for snr_db in (20.0, 0.0)}

@@ -97,14 +97,7 @@ class CleanEdges:
         """
         power = (np.abs(seen.low) ** 2 + np.abs(seen.high) ** 2) / 2.0
         noise = power / 10.0 ** (seen.snr_db / 10.0)
-        length = self._outside + self._inside
-        begin = rough - (self._outside if rising else self._inside)
-        around = read(key, begin, length)
-        covered = (_energy(around) - noise * length) / power  # samples
-        found = (covered >= self._fewest) & (covered <= length)
-        n_covered = np.rint(np.clip(covered, self._fewest, length)).astype(np.int64)
-        near = begin + (length - n_covered if rising else n_covered)
-
+        near, found = self._to_1_ms(read, key, power, noise, rough, rising)
         window = read(key, near - self._reach, 2 * self._reach)
         if not rising:
             window = window[:, ::-1]
@@ -122,6 +115,17 @@ class CleanEdges:
         left_over = _energy(window) - likelihood[np.arange(len(best)), best] / SAMPLE_SCALE**2
         found &= left_over <= (LEFT_OVER * power + RAMP_GAIN * noise) * 2 * self._reach
         return near + self._feet[best] if rising else near - self._feet[best], found
+
+    def _to_1_ms(
+        self, read: Read, key: Ints, power: Samples, noise: Samples, rough: Ints, rising: bool
+    ) -> tuple[Ints, Bools]:
+        """Edges by the energy around them, (n,), and whether the pair is on there long enough and not too long."""
+        length = self._outside + self._inside
+        begin = rough - (self._outside if rising else self._inside)
+        covered = (_energy(read(key, begin, length)) - noise * length) / power  # samples
+        found = (covered >= self._fewest) & (covered <= length)
+        n_covered = np.rint(np.clip(covered, self._fewest, length)).astype(np.int64)
+        return begin + (length - n_covered if rising else n_covered), np.asarray(found)
 
     def _pair(self, label: Ints, amplitudes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Samples of each pair around its edge, (n, 2 reach), label by label: products of small matrices are cheap."""

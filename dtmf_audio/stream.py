@@ -38,7 +38,7 @@ class DecoderBank:
     goertzel : {"matrix", "resonator"}
         Form of the Goertzel bank; the tones are the same, the resonator is slower.
     announce : bool
-        Whether to tell :class:`ToneStarted`. It comes 28 to 40 ms after the start of a clear tone, plus what the
+        Whether to tell :class:`ToneStarted`. It comes 27 to 41 ms after the start of a clear tone, plus what the
         chunk adds; without it decoding is faster.
     explain : bool
         Whether to tell a :class:`Rejection` for every near miss: what may have been a press of a key, and which limit

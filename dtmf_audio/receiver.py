@@ -189,13 +189,11 @@ class Receiver:
         return events
 
     def finish(self) -> list[Event]:
-        """Feed silence until every run, part and press is over; no tone stops after the last sample that was fed."""
+        """Feed silence until every run, part and press is over; nothing is told of what lies past the last sample."""
         end = self.position
         n_windows = SETTLE_WINDOWS + self._join_windows + LONGEST_PART
         events = self._silence(self._block_len * n_windows + self._examiner.samples_after)
-        return [
-            replace(e, stop=min(e.stop, end)) if isinstance(e, DetectedTone) and e.stop > end else e for e in events
-        ]
+        return [_until(event, end) for event in events]
 
     def _silence(self, n_samples: int) -> list[Event]:
         self._room_for(n_samples)[:] = 0.0
@@ -483,3 +481,10 @@ def _parts(runs: Runs, start_block: Ints, n_blocks: Ints | int | None) -> Parts:
         has_start=start_block == runs.first,
         has_stop=np.full(len(runs), to_the_end),
     )
+
+
+def _until(event: Event, end: int) -> Event:
+    """An event with no place past the end of the stream."""
+    if isinstance(event, ToneStarted):
+        return event if event.heard_until <= end else replace(event, heard_until=end)
+    return event if event.stop <= end else replace(event, stop=end)

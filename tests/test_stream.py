@@ -173,6 +173,13 @@ def test_a_tone_cut_off_by_the_end_of_the_stream_stops_there():
     assert 632 <= tone.stop <= 640
 
 
+def test_nothing_is_told_of_what_lies_past_the_end():
+    samples = render("7", 8000, on_ms=100.0, ramp_ms=0.0).samples
+    for length in range(160, 400, 24):
+        for event in run(samples[:length], explain=True):
+            assert (event.heard_until if isinstance(event, ToneStarted) else event.stop) <= length
+
+
 def test_dtypes_give_the_same_tones_at_the_same_samples():
     pcm = to_pcm16(random_presses(16, 48).samples)
     wanted = places(decode(pcm, 8000))

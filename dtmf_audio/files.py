@@ -16,6 +16,8 @@ from dtmf_audio.goertzel import GoertzelForm
 from dtmf_audio.profiles import Profile
 from dtmf_audio.stream import Event, StreamDecoder
 
+DECODED_FRAMES = 2**21  # chosen: candidates of a block are measured together, which costs 2 ms besides its work
+
 Progress = Callable[[int, int | None], None]
 
 
@@ -225,7 +227,7 @@ def iter_reader(
         for number in channels_of(reader, channel)
     }
     frames_done = 0
-    for block in reader.blocks():
+    for block in reader.blocks(DECODED_FRAMES):
         events: list[Event] = []
         for number, stream in streams.items():
             try:

@@ -11,7 +11,7 @@ import pytest
 import soundfile as sf
 from helpers import NO_ERRORS, random_presses, score
 
-from dtmf_audio import InvalidSettingError, InvalidSignalError, Tone, decode, keys_of, render
+from dtmf_audio import InvalidSettingError, InvalidSignalError, Tone, decode, files, keys_of, render
 from dtmf_audio.audio_io import BLOCK_FRAMES, RawFormat, open_audio, read_audio, write_audio
 from dtmf_audio.files import decode_file, iter_file, iter_reader
 
@@ -23,6 +23,12 @@ def of_channels(*keys: str) -> np.ndarray:
     rendered = [render(each, 8000, lead_ms=20.0 * number).samples for number, each in enumerate(keys)]
     longest = max(map(len, rendered))
     return np.stack([np.pad(samples, (0, longest - len(samples))) for samples in rendered], axis=1)
+
+
+@pytest.fixture(autouse=True)
+def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decode in blocks that a test of seconds can have several of."""
+    monkeypatch.setattr(files, "DECODED_FRAMES", BLOCK_FRAMES)
 
 
 @pytest.mark.parametrize("name", ["telephone.wav", "two_parties.wav", "no_tones.wav"])

@@ -40,7 +40,8 @@ class Profile:
         How much weaker that is, for the same key and for another key.
     min_evidence : float
         Least sum of the evidence that the sound is a pair of tones and not speech, music or noise, in units of
-        the natural logarithm of the odds (:mod:`dtmf_audio.judgement`).
+        the natural logarithm of the odds (:mod:`dtmf_audio.judgement`). A press that is clean at first sight
+        (:mod:`dtmf_audio.screen`) is beyond doubt, whatever the least is.
     """
 
     name: str

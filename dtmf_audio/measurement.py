@@ -373,7 +373,8 @@ class Measurer:
         width = min(padded.shape[1], decimated.shape[1])
         padded[:, :width] = decimated[:, :width]
         windows = np.lib.stride_tricks.sliding_window_view(padded, self._high_pass_matrix.shape[0], axis=1)[:, ::hop]
-        clean = (windows.reshape(-1, windows.shape[2]) @ self._high_pass_matrix).reshape(len(pieces), -1)
+        # A product a piece: of one over all, the last digits would depend on how many pieces there are.
+        clean = (np.ascontiguousarray(windows) @ self._high_pass_matrix).reshape(len(pieces), -1)
         return decimated[:, half : half + self.n_samples], np.ascontiguousarray(clean[:, : self.n_samples])
 
     def _body(self, start: Ints, stop: Ints) -> _Body:
@@ -402,7 +403,8 @@ class Measurer:
 
     def _on_grid(self, tracks: Track, omega: Samples, tones: Ints, body: _Body) -> _Pair:
         """Tones at which the phasors add up best, to a fraction of the grid, each on its own, (tones, n)."""
-        sums = (tracks.reshape(-1, self._n_blocks) @ self._offset_turn).reshape(*tones.shape, -1)
+        twice = np.repeat(tracks[..., np.newaxis, :], 2, axis=-2)  # BLAS adds up a single row in another order
+        sums = (twice @ self._offset_turn)[..., 0, :]
         power = sums.real**2 + sums.imag**2
         power[self._out_of_reach[tones]] = 0.0
         best = np.clip(power.argmax(axis=-1), 1, len(self._offsets) - 2)[..., np.newaxis]

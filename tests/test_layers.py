@@ -62,7 +62,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "audio_io": {"errors", "signals", "pcm", "pcm_stream", "places", "libsndfile", "wav_header", "audio_write"},
     "files": WORDS | {"signals", "goertzel", "stream", "decoder", "audio_io"},
     "graph": set(),
-    "graph.models": {"errors", "tones", "events"},
+    "graph.wire": {"errors", "tones"},
+    "graph.models": {"errors", "tones", "events", "graph.wire"},
     "formats": WORDS | {"synthesis"},
     "cli": WORDS
     | {
@@ -113,6 +114,7 @@ PURE = {name for name in MAY_IMPORT if name in WORDS} | {
     "receiver",
     "stream",
     "decoder",
+    *("graph.wire", "graph.models"),
     *(name for name in MAY_IMPORT if name.startswith("conformance.sender")),
 }
 WORLD = {"socket", "os", "pathlib", "time", "datetime", "random", "subprocess", "sys", "logging", "io", "tempfile"}

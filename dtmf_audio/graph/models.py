@@ -1,31 +1,399 @@
-"""JSON of Microsoft Graph as frozen dataclasses; camelCase and wire names stay in this module.
+"""Requests, operations, calls and errors of Microsoft Graph as frozen dataclasses.
+
+camelCase and the names of the wire stay in this package's ``wire``, ``models`` and ``notifications``.
 
 Conventions
 -----------
-- A body is read strictly. The service answers most mistakes with a bare 400, so each one is refused here by name:
-  the property, for a list the index, what was found, what to write. Where no captured answer shows what the
-  service does (an empty list, a negative delay), it is refused too.
+- A request is read strictly. The service answers most mistakes with a bare 400, so each one is refused here by
+  name: the property, for a list the index, what was found, what to write. Where no captured answer shows what the
+  service does (an empty list, a negative delay), it is refused too. A request that would be refused cannot be made.
 - A property that the schema does not have is refused, as the service does: ``delayBetweenTonesMS`` left out
   without a word would give other audio than was meant. OData's annotations (``@odata.type``) are ignored.
+- What Graph sends (calls, operations, their parts) is read leniently, since a bot cannot mend it: names of
+  enums in any case, numbers in strings. What has no field, or no meaning in it, is kept as it came in ``extra``,
+  and written again from there; the field is None. Writing is exact: ``@odata.type`` on every entity and complex
+  value, integers as integers, the documentation's order.
 - ``null`` for a nullable property is the same as leaving it out; on the way out it is left out.
+- ``status`` is written ``running``, as every documented body has it. The schema's own names are ``Running``, and
+  clients generated from it for TypeScript, Go, Java and PHP know no other: hence ``status_case``.
 """
 
 from __future__ import annotations
 
-import difflib
-import json
-from dataclasses import dataclass
-from typing import Any, NoReturn, Self
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self, TypeAlias
+from urllib.parse import urlsplit
 
 from dtmf_audio.errors import InvalidRequestError, InvalidToneError
+from dtmf_audio.graph.wire import (
+    MAX_BODY_BYTES as MAX_BODY_BYTES,
+)
+from dtmf_audio.graph.wire import (
+    MAX_CLIENT_CONTEXT as MAX_CLIENT_CONTEXT,
+)
+from dtmf_audio.graph.wire import (
+    MAX_INT32,
+    MAX_INT64,
+    Properties,
+    StatusCase,
+    check_client_context,
+    check_integer,
+    check_names,
+    check_object,
+    check_objects,
+    check_text,
+    check_type,
+    in_case,
+    load_json,
+    odata_type,
+    read_integer,
+    read_member,
+    read_object,
+    read_objects,
+    read_text,
+    read_texts,
+    shown,
+    type_name,
+    written,
+)
 from dtmf_audio.tones import Tone
 
-MAX_BODY_BYTES = 2**20  # chosen: some 100,000 tones, hours of dialling
-MAX_CLIENT_CONTEXT = 256  # characters; quoted: Graph's documentation of call: sendDtmfTones
-MAX_INT32 = 2**31 - 1  # Edm.Int32
-_MAX_SHOWN = 40  # characters of a value in a message
+MAX_TONES = 10_000  # chosen: this project's bound, 25 minutes of tones of 100 ms with 50 ms between; Graph tells none
+MAX_TARGETS = 100  # chosen: this project's bound; Graph's own for a call is not published
+_MAX_NAME = 40  # characters of a tone name in a message
 
-# --- sendDtmfTones -----------------------------------------------------------------------------------------------
+# --- names of the wire -------------------------------------------------------------------------------------------
+
+
+class OperationStatus(enum.StrEnum):
+    """``operationStatus``; not started, running or null: a notification of the end follows."""
+
+    NOT_STARTED = "notStarted"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class CompletionReason(enum.StrEnum):
+    """``sendDtmfCompletionReason``: how a sendDtmfTones ended; its status is completed each time."""
+
+    UNKNOWN = "unknown"
+    COMPLETED_SUCCESSFULLY = "completedSuccessfully"
+    MEDIA_OPERATION_CANCELED = "mediaOperationCanceled"
+
+
+class CallState(enum.StrEnum):
+    """``callState``; ringing is in the documentation alone."""
+
+    INCOMING = "incoming"
+    ESTABLISHING = "establishing"
+    RINGING = "ringing"
+    ESTABLISHED = "established"
+    HOLD = "hold"
+    TRANSFERRING = "transferring"
+    TRANSFER_ACCEPTED = "transferAccepted"
+    REDIRECTING = "redirecting"
+    TERMINATING = "terminating"
+    TERMINATED = "terminated"
+
+
+class MediaState(enum.StrEnum):
+    """``mediaState``: whether audio flows."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+
+
+class CallDirection(enum.StrEnum):
+    """``callDirection``, as seen from the bot."""
+
+    INCOMING = "incoming"
+    OUTGOING = "outgoing"
+
+
+class ChangeType(enum.StrEnum):
+    """``changeType`` of a notification; an operation that has ended is deleted."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    DELETED = "deleted"
+
+
+MODALITIES = ("audio", "video", "videoBasedScreenSharing", "data")  # quoted: CSDL, graph.modality
+
+
+def _kept() -> Any:
+    """Field of what has no field of its own; equal objects have equal hashes without it."""
+    return field(default_factory=dict, hash=False)
+
+
+class _FromJson:
+    """What is read from a whole body: how the messages call it, and a body that is right."""
+
+    __slots__ = ()
+    _WHAT: ClassVar[str]
+    _EXAMPLE: ClassVar[str]
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read a body as it came: UTF-8, at most 1 MiB, at most 64 levels deep.
+
+        Raises
+        ------
+        InvalidRequestError
+            It is not JSON, or no such body.
+        """
+        return cls.from_dict(load_json(text, what=cls._WHAT, example=cls._EXAMPLE))
+
+    @classmethod
+    def from_dict(cls, body: object) -> Self:
+        raise NotImplementedError
+
+    @classmethod
+    def _object(cls, body: object) -> dict[str, Any]:
+        return check_object(body, what=cls._WHAT, example=cls._EXAMPLE)
+
+
+# --- parts -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultInfo(_FromJson):
+    """``resultInfo``: why a call or an operation ended.
+
+    Attributes
+    ----------
+    code : int
+        200, 4xx or 5xx.
+    subcode : int
+        Which of them; 0 where nothing is to tell.
+    message : str or None
+        In words.
+    extra : mapping
+        Properties without a field, as they came.
+    """
+
+    _WHAT = "resultInfo"
+    _EXAMPLE = '{"code": 200, "subcode": 0}'
+
+    code: int
+    subcode: int
+    message: str | None = None
+    extra: Mapping[str, Any] = _kept()
+
+    def __post_init__(self) -> None:
+        """Check that the codes are Int32."""
+        check_integer(self.code, "code", MAX_INT32)
+        check_integer(self.subcode, "subcode", MAX_INT32)
+        check_text(self.message, "message", example='"Call ended."')
+
+    @classmethod
+    def from_dict(cls, body: object) -> Self:
+        """Read it as Graph sends it: codes may be strings, and no subcode is 0.
+
+        Raises
+        ------
+        InvalidRequestError
+            It is no object, or a code is missing or no Int32.
+        """
+        found = cls._object(body)
+        check_type(found, "resultInfo", of="a resultInfo")
+        properties = Properties(found)
+        code = read_integer(found.get("code"), "code", MAX_INT32)
+        subcode = 0 if found.get("subcode") is None else read_integer(found["subcode"], "subcode", MAX_INT32)
+        message = properties.take("message", read_text)
+        return cls(code=code, subcode=subcode, message=message, extra=properties.without("code", "subcode"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it ready for :func:`json.dumps`."""
+        known = {"code": self.code, "subcode": self.subcode, "message": self.message}
+        return written({"@odata.type": odata_type("resultInfo")} | known, self.extra)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToneInfo(_FromJson):
+    """``toneInfo``: one tone that the far end pressed, in the notification of a call.
+
+    Attributes
+    ----------
+    sequence_id : int
+        Grows by one with each tone of the call, from 1.
+    tone : Tone
+        The tone.
+    extra : mapping
+        Properties without a field, as they came.
+    """
+
+    _WHAT = "toneInfo"
+    _EXAMPLE = '{"sequenceId": 1, "tone": "tone1"}'
+
+    sequence_id: int
+    tone: Tone
+    extra: Mapping[str, Any] = _kept()
+
+    def __post_init__(self) -> None:
+        """Check that the sequence id is an Int64 and the tone a tone."""
+        check_integer(self.sequence_id, "sequenceId", MAX_INT64)
+        object.__setattr__(self, "tone", _tone(self.tone))
+
+    @classmethod
+    def from_dict(cls, body: object) -> Self:
+        """Read it as Graph sends it.
+
+        Raises
+        ------
+        InvalidRequestError
+            It is no object, or one of its two properties is missing or wrong.
+        """
+        found = cls._object(body)
+        check_type(found, "toneInfo", of="a toneInfo")
+        properties = Properties(found)
+        sequence_id = read_integer(found.get("sequenceId"), "sequenceId", MAX_INT64)
+        name = found.get("tone")
+        tone = _tone(name.lower() if isinstance(name, str) else name)
+        return cls(sequence_id=sequence_id, tone=tone, extra=properties.without("sequenceId", "tone"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it ready for :func:`json.dumps`."""
+        known = {"sequenceId": self.sequence_id, "tone": self.tone.value}
+        return written({"@odata.type": odata_type("toneInfo")} | known, self.extra)
+
+
+def _tone(name: object) -> Tone:
+    if not isinstance(name, str):
+        raise InvalidRequestError(f'tone is {shown(name)}; write a tone name, such as "tone1"')
+    try:
+        return Tone.from_name(_short(name))
+    except InvalidToneError as error:
+        raise InvalidRequestError(f"tone: {error}") from error
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _MAX_NAME else f"{name[:_MAX_NAME]}…"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppHostedMediaConfig(_FromJson):
+    """``appHostedMediaConfig``: the bot's own media platform sends and receives the audio.
+
+    Attributes
+    ----------
+    blob : str or None
+        What the media platform gave the bot; nothing is read from it here.
+    extra : mapping
+        Properties without a field, as they came.
+    """
+
+    _WHAT = "mediaConfig"
+    _EXAMPLE = '{"@odata.type": "#microsoft.graph.appHostedMediaConfig", "blob": "…"}'
+    _NAMES: ClassVar[tuple[str, ...]] = ("blob", "removeFromDefaultAudioGroup")  # the second: beta
+
+    blob: str | None = None
+    extra: Mapping[str, Any] = _kept()
+
+    def __post_init__(self) -> None:
+        """Check that the blob is text."""
+        check_text(self.blob, "blob", example='"<Media Session Configuration>"')
+
+    @classmethod
+    def from_dict(cls, body: object) -> Self:
+        """Read it as Graph sends it.
+
+        Raises
+        ------
+        InvalidRequestError
+            It is no object, of another type, or its blob is no string.
+        """
+        found = cls._object(body)
+        check_type(found, "appHostedMediaConfig", of="an appHostedMediaConfig")
+        return cls(blob=found.get("blob"), extra=Properties(found).without("blob"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it ready for :func:`json.dumps`."""
+        return written({"@odata.type": odata_type("appHostedMediaConfig"), "blob": self.blob}, self.extra)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceHostedMediaConfig(_FromJson):
+    """``serviceHostedMediaConfig``: the service plays prompts and hears tones for the bot.
+
+    Attributes
+    ----------
+    pre_fetch_media : tuple of dict
+        ``mediaInfo`` objects, as they came.
+    extra : mapping
+        Properties without a field, as they came.
+    """
+
+    _WHAT = "mediaConfig"
+    _EXAMPLE = '{"@odata.type": "#microsoft.graph.serviceHostedMediaConfig"}'
+    _NAMES: ClassVar[tuple[str, ...]] = ("preFetchMedia",)
+
+    pre_fetch_media: tuple[dict[str, Any], ...] = field(default=(), hash=False)
+    extra: Mapping[str, Any] = _kept()
+
+    def __post_init__(self) -> None:
+        """Check that the media are objects."""
+        media = check_objects(
+            self.pre_fetch_media, "preFetchMedia", example='{"uri": "https://cdn.contoso.com/beep.wav"}'
+        )
+        object.__setattr__(self, "pre_fetch_media", media)
+
+    @classmethod
+    def from_dict(cls, body: object) -> Self:
+        """Read it as Graph sends it.
+
+        Raises
+        ------
+        InvalidRequestError
+            It is no object, of another type, or its media are no list of objects.
+        """
+        found = cls._object(body)
+        check_type(found, "serviceHostedMediaConfig", of="a serviceHostedMediaConfig")
+        media = found.get("preFetchMedia")
+        return cls(pre_fetch_media=() if media is None else media, extra=Properties(found).without("preFetchMedia"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it ready for :func:`json.dumps`."""
+        media = list(self.pre_fetch_media) or None
+        return written({"@odata.type": odata_type("serviceHostedMediaConfig"), "preFetchMedia": media}, self.extra)
+
+
+MediaConfig: TypeAlias = AppHostedMediaConfig | ServiceHostedMediaConfig
+_MEDIA_CONFIGS: dict[str, type[AppHostedMediaConfig] | type[ServiceHostedMediaConfig]] = {
+    "apphostedmediaconfig": AppHostedMediaConfig,
+    "servicehostedmediaconfig": ServiceHostedMediaConfig,
+}
+_WRITE_A_MEDIA_CONFIG = (
+    'write {"@odata.type": "#microsoft.graph.serviceHostedMediaConfig"}, '
+    'or "#microsoft.graph.appHostedMediaConfig" and its blob'
+)
+
+
+def media_config_from_dict(body: object) -> MediaConfig:
+    """Read a ``mediaConfig``, of whichever of the two types.
+
+    Raises
+    ------
+    InvalidRequestError
+        It is none, or does not say which.
+    """
+    if not isinstance(body, dict):
+        raise InvalidRequestError(f"mediaConfig is {shown(body)}; {_WRITE_A_MEDIA_CONFIG}")
+    if body.get("@odata.type") is None:
+        raise InvalidRequestError(f"mediaConfig has no @odata.type; {_WRITE_A_MEDIA_CONFIG}")
+    kind = _MEDIA_CONFIGS.get((type_name(body) or "").lower())
+    if kind is None:
+        raise InvalidRequestError(f"mediaConfig.@odata.type is {shown(body['@odata.type'])}; {_WRITE_A_MEDIA_CONFIG}")
+    try:
+        return kind.from_dict(body)
+    except InvalidRequestError as error:
+        raise InvalidRequestError(f"mediaConfig.{error}") from error
+
+
+# --- requests ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +403,7 @@ class SendDtmfTonesRequest:
     Attributes
     ----------
     tones : tuple of Tone
-        One or more. Graph has no length for them.
+        One to 10,000; the upper bound is this project's. Graph has no length for them.
     delay_between_tones_ms : int or None
         Silence between two tones, 0 to 2147483647; None where the request leaves it to the service.
     client_context : str or None
@@ -55,18 +423,26 @@ class SendDtmfTonesRequest:
         """Check the values, by the names that they have on the wire."""
         object.__setattr__(self, "tones", _read_tones(self.tones))
         _check_delay(self.delay_between_tones_ms)
-        _check_client_context(self.client_context)
+        check_client_context(self.client_context)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Read a body as it came: UTF-8, at most 1 MiB.
+        """Read a body as it came: UTF-8, at most 1 MiB, at most 64 levels deep.
 
         Raises
         ------
         InvalidRequestError
             It is not JSON, or no ``sendDtmfTones`` request.
         """
-        return cls.from_dict(_load_json(text))
+        body = load_json(
+            text,
+            example=_SEND_EXAMPLE,
+            shorten="send its tones in several requests",
+            flatten="write an object with a list in it",
+            largest=MAX_INT32,
+            finite=False,
+        )
+        return cls.from_dict(body)
 
     @classmethod
     def from_dict(cls, body: object) -> Self:
@@ -77,52 +453,46 @@ class SendDtmfTonesRequest:
         InvalidRequestError
             It is no ``sendDtmfTones`` request.
         """
-        if not isinstance(body, dict):
-            raise InvalidRequestError(
-                f'the request is {_shown(body)}; it must be an object, such as {{"tones": ["tone1"]}}'
-            )
-        _check_names(body)
-        if "tones" not in body:
+        found = check_object(body, what="the request", example=_SEND_EXAMPLE)
+        check_names(found, _SEND_NAMES, of="sendDtmfTones")
+        if "tones" not in found:
             raise InvalidRequestError(f"tones is missing; {_WRITE_A_LIST}")
         return cls(
-            tones=body["tones"],
-            delay_between_tones_ms=body.get("delayBetweenTonesMs"),
-            client_context=body.get("clientContext"),
+            tones=found["tones"],
+            delay_between_tones_ms=found.get("delayBetweenTonesMs"),
+            client_context=found.get("clientContext"),
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the body, ready for :func:`json.dumps`."""
-        body: dict[str, Any] = {"tones": [tone.value for tone in self.tones]}
-        if self.delay_between_tones_ms is not None:
-            body["delayBetweenTonesMs"] = self.delay_between_tones_ms
-        if self.client_context is not None:
-            body["clientContext"] = self.client_context
-        return body
+        return written(
+            {
+                "tones": [tone.value for tone in self.tones],
+                "delayBetweenTonesMs": self.delay_between_tones_ms,
+                "clientContext": self.client_context,
+            }
+        )
 
 
-_NAMES = ("tones", "delayBetweenTonesMs", "clientContext")
+_SEND_NAMES = ("tones", "delayBetweenTonesMs", "clientContext")
+_SEND_EXAMPLE = '{"tones": ["tone1"]}'
 _WRITE_A_LIST = 'write a list of tone names, such as ["tone1", "star"]'
-
-
-def _check_names(body: dict[Any, Any]) -> None:
-    for name in body:
-        if name in _NAMES or (isinstance(name, str) and "@odata." in name):
-            continue
-        near = {known.lower(): known for known in _NAMES}
-        match = difflib.get_close_matches(str(name)[:_MAX_SHOWN].lower(), near, n=1)
-        remedy = f"write {near[match[0]]}" if match else f"it takes {', '.join(_NAMES)}: leave this one out"
-        raise InvalidRequestError(f"{_shown(name)} is no property of sendDtmfTones; {remedy}")
 
 
 def _read_tones(tones: object) -> tuple[Tone, ...]:
     if isinstance(tones, str):
         raise InvalidRequestError(
-            f"tones is the string {_shown(tones)}, as an older TypeScript SDK sends it; {_WRITE_A_LIST}"
+            f"tones is the string {shown(tones)}, as an older TypeScript SDK sends it; {_WRITE_A_LIST}"
         )
     if not isinstance(tones, list | tuple):
-        raise InvalidRequestError(f"tones is {_shown(tones)}; {_WRITE_A_LIST}")
+        raise InvalidRequestError(f"tones is {shown(tones)}; {_WRITE_A_LIST}")
     if not tones:
         raise InvalidRequestError('tones is empty; give at least one tone name, such as ["tone1"]')
+    if len(tones) > MAX_TONES:
+        raise InvalidRequestError(
+            f"tones has {len(tones)} elements; send at most {MAX_TONES} in one request "
+            "(the bound is this project's, not Graph's)"
+        )
     return tuple(_read_tone(element, index) for index, element in enumerate(tones))
 
 
@@ -130,7 +500,7 @@ def _read_tone(element: object, index: int) -> Tone:
     place = f"tones[{index}]"
     if isinstance(element, str):
         try:
-            return Tone.from_name(element if len(element) <= _MAX_SHOWN else f"{element[:_MAX_SHOWN]}…")
+            return Tone.from_name(_short(element))
         except InvalidToneError as error:
             raise InvalidRequestError(f"{place}: {error}") from error
     if element is None:
@@ -142,79 +512,733 @@ def _read_tone(element: object, index: int) -> Tone:
     if isinstance(element, dict):
         remedy = 'write the name of its tone alone, such as "tone1" (toneInfo is for notifications)'
     elif isinstance(element, int) and not isinstance(element, bool) and 0 <= element < len(Tone):
-        remedy = f"write the name of the tone, {_shown(Tone.from_event_code(element))}"
-    raise InvalidRequestError(f"{place} is {_shown(element)}; {remedy}")
+        remedy = f"write the name of the tone, {shown(Tone.from_event_code(element))}"
+    raise InvalidRequestError(f"{place} is {shown(element)}; {remedy}")
 
 
 def _check_delay(delay_ms: object) -> None:
     if delay_ms is None or (type(delay_ms) is int and 0 <= delay_ms <= MAX_INT32):
         return
     raise InvalidRequestError(
-        f"delayBetweenTonesMs is {_shown(delay_ms)}; "
+        f"delayBetweenTonesMs is {shown(delay_ms)}; "
         f"write a whole number of milliseconds from 0 to {MAX_INT32}, such as 1000, or leave it out"
     )
 
 
-def _check_client_context(context: object) -> None:
-    if context is None or (isinstance(context, str) and len(context) <= MAX_CLIENT_CONTEXT):
-        return
-    found = f"{len(context)} characters long" if isinstance(context, str) else _shown(context)
-    raise InvalidRequestError(
-        f"clientContext is {found}; write a string of at most {MAX_CLIENT_CONTEXT} characters, or leave it out"
+class _ContextAlone(_FromJson):
+    """A request whose one parameter is clientContext."""
+
+    __slots__ = ()
+    _WHAT = "the request"
+    _EXAMPLE = '{"clientContext": "1"}'
+    _ACTION: ClassVar[str]
+
+    @classmethod
+    def _context(cls, body: object) -> Any:
+        found = cls._object(body)
+        check_names(found, ("clientContext",), of=cls._ACTION)
+        return found.get("clientContext")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscribeToToneRequest(_ContextAlone):
+    """Body of ``POST /communications/calls/{id}/subscribeToTone``.
+
+    Attributes
+    ----------
+    client_context : str or None
+        At most 256 characters; the answer brings it back.
+    """
+
+    _ACTION = "subscribeToTone"
+
+    client_context: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the context."""
+        check_client_context(self.client_context)
+
+    @classmethod
+    def from_dict(cls, body: object) -> Self:
+        """Read a body that is parsed already.
+
+        Raises
+        ------
+        InvalidRequestError
+            It is no ``subscribeToTone`` request.
+        """
+        return cls(client_context=cls._context(body))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the body, ready for :func:`json.dumps`."""
+        return written({"clientContext": self.client_context})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelMediaProcessingRequest(_ContextAlone):
+    """Body of ``POST /communications/calls/{id}/cancelMediaProcessing``.
+
+    Attributes
+    ----------
+    client_context : str or None
+        At most 256 characters; the answer brings it back.
+    """
+
+    _ACTION = "cancelMediaProcessing"
+
+    client_context: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the context."""
+        check_client_context(self.client_context)
+
+    @classmethod
+    def from_dict(cls, body: object) -> Self:
+        """Read a body that is parsed already.
+
+        Raises
+        ------
+        InvalidRequestError
+            It is no ``cancelMediaProcessing`` request.
+        """
+        return cls(client_context=cls._context(body))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the body, ready for :func:`json.dumps`."""
+        return written({"clientContext": self.client_context})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateCallRequest(_FromJson):
+    """Body of ``POST /communications/calls``; what is no such body cannot be made.
+
+    The service wants whom to call and in which tenant. Neither is needed here: a test of tones has no tenant and
+    calls nobody, so ``targets`` and ``tenantId`` may be missing. What is there must be right.
+
+    Attributes
+    ----------
+    callback_uri : str
+        Absolute http or https URI; the notifications go there. (The service takes https alone.)
+    media_config : AppHostedMediaConfig or ServiceHostedMediaConfig
+        Who handles the audio.
+    requested_modalities : tuple of str
+        One or more of audio, video, videoBasedScreenSharing, data.
+    tenant_id, subject : str or None
+        As they came.
+    targets : tuple of dict
+        Whom to call: at most 100 ``invitationParticipantInfo``, as they came. The bound is this project's.
+    source : dict or None
+        ``participantInfo`` of the caller, as it came.
+    extra : mapping
+        Other properties of a call, by their names on the wire, as they came: ``chatInfo``, ``meetingInfo``,
+        ``callOptions`` and the like, also those that only the service writes (``id``, ``state``).
+
+    Raises
+    ------
+    InvalidRequestError
+        A value that the service's schema or documentation does not allow.
+    """
+
+    _WHAT = "the request"
+    _EXAMPLE = (
+        '{"callbackUri": "https://bot.contoso.com/callback", "requestedModalities": ["audio"], '
+        '"mediaConfig": {"@odata.type": "#microsoft.graph.serviceHostedMediaConfig"}}'
     )
 
+    callback_uri: str
+    media_config: MediaConfig
+    requested_modalities: tuple[str, ...]
+    tenant_id: str | None = None
+    targets: tuple[dict[str, Any], ...] = field(default=(), hash=False)
+    source: dict[str, Any] | None = field(default=None, hash=False)
+    subject: str | None = None
+    extra: Mapping[str, Any] = _kept()
 
-# --- JSON --------------------------------------------------------------------------------------------------------
+    def __post_init__(self) -> None:
+        """Check the values, by the names that they have on the wire."""
+        _check_callback_uri(self.callback_uri)
+        object.__setattr__(self, "requested_modalities", _read_modalities(self.requested_modalities))
+        if not isinstance(self.media_config, AppHostedMediaConfig | ServiceHostedMediaConfig):
+            raise InvalidRequestError(f"mediaConfig is {shown(self.media_config)}; {_WRITE_A_MEDIA_CONFIG}")
+        check_text(self.tenant_id, "tenantId", example='"aa67bd4c-8475-432d-bd41-39f255720e0a"')
+        targets = check_objects(self.targets, "targets", example=_TARGET, at_most=MAX_TARGETS)
+        object.__setattr__(self, "targets", targets)
+        if self.source is not None and not isinstance(self.source, dict):
+            raise InvalidRequestError(
+                f"source is {shown(self.source)}; "
+                'write an object, such as {"identity": {"application": {"id": "1"}}}, or leave it out'
+            )
+        check_text(self.subject, "subject", example='"Support"')
+        check_names(self.extra, (*_CALL_FIELDS, *_CALL_OTHERS), of="a call", takes=_CALL_TAKES)
 
+    @classmethod
+    def from_dict(cls, body: object) -> Self:
+        """Read a body that is parsed already.
 
-def _load_json(text: str | bytes) -> Any:
-    """Parse JSON and nothing but JSON: Python's reader also takes NaN and the same name twice."""
-    if len(text) > MAX_BODY_BYTES:
-        raise InvalidRequestError(
-            f"the request is over {MAX_BODY_BYTES} bytes long; send its tones in several requests"
+        Raises
+        ------
+        InvalidRequestError
+            It is no request for a call.
+        """
+        found = cls._object(body)
+        check_type(found, "call", of="a call")
+        check_names(found, (*_CALL_FIELDS, *_CALL_OTHERS), of="a call", takes=_CALL_TAKES)
+        for name, remedy in _CALL_NEEDS.items():
+            if found.get(name) is None:
+                raise InvalidRequestError(f"{name} is {'null' if name in found else 'missing'}; {remedy}")
+        _check_callback_uri(found["callbackUri"])
+        modalities = _read_modalities(found["requestedModalities"])
+        media_config = media_config_from_dict(found["mediaConfig"])
+        check_names(found["mediaConfig"], media_config._NAMES, of=type_name(media_config.to_dict()) or "mediaConfig")
+        return cls(
+            callback_uri=found["callbackUri"],
+            media_config=media_config,
+            requested_modalities=modalities,
+            tenant_id=found.get("tenantId"),
+            targets=() if found.get("targets") is None else found["targets"],
+            source=found.get("source"),
+            subject=found.get("subject"),
+            extra={name: found[name] for name in found if name in _CALL_OTHERS and found[name] is not None},
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the body, ready for :func:`json.dumps`."""
+        known = {
+            "@odata.type": odata_type("call"),
+            "callbackUri": self.callback_uri,
+            "source": self.source,
+            "targets": list(self.targets) or None,
+            "requestedModalities": list(self.requested_modalities),
+            "mediaConfig": self.media_config.to_dict(),
+            "subject": self.subject,
+            "tenantId": self.tenant_id,
+        }
+        return written(known, self.extra)
+
+
+_TARGET = '{"identity": {"user": {"id": "112f7296-5fa4-42ca-bae8-6a692b15d4b8"}}}'
+_CALL_FIELDS = (
+    "callbackUri",
+    "requestedModalities",
+    "mediaConfig",
+    "targets",
+    "tenantId",
+    "source",
+    "subject",
+)
+_CALL_OTHERS = (  # the other properties of graph.call, v1.0 and, from answeredBy on, beta
+    *("callChainId", "callOptions", "callRoutes", "chatInfo", "direction", "id", "incomingContext", "mediaState"),
+    *("meetingInfo", "myParticipantId", "resultInfo", "state", "toneInfo", "transcription"),
+    *("answeredBy", "activeModalities", "meetingCapability", "ringingTimeoutInSeconds", "routingPolicies"),
+    "terminationReason",
+)
+_CALL_TAKES = f"{', '.join(_CALL_FIELDS)}, chatInfo, meetingInfo and the other properties of Graph's call"
+_WRITE_A_URI = 'write the address that takes the notifications, such as "https://bot.contoso.com/callback"'
+_WRITE_MODALITIES = f'write a list of {", ".join(MODALITIES)}, such as ["audio"]'
+_CALL_NEEDS = {
+    "callbackUri": _WRITE_A_URI,
+    "requestedModalities": _WRITE_MODALITIES,
+    "mediaConfig": _WRITE_A_MEDIA_CONFIG,
+}
+
+
+def _check_callback_uri(uri: object) -> None:
+    if not isinstance(uri, str) or not _is_absolute(uri):
+        raise InvalidRequestError(f"callbackUri is {shown(uri)}; {_WRITE_A_URI}")
+
+
+def _is_absolute(uri: str) -> bool:
+    if not uri.isprintable() or " " in uri:
+        return False
     try:
-        decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text.removeprefix("\ufeff")
-        return json.loads(decoded, parse_constant=_refuse_constant, object_pairs_hook=_object)
-    except InvalidRequestError:
-        raise
-    except UnicodeDecodeError as error:
-        raise InvalidRequestError(
-            f"the request is not UTF-8 (byte 0x{error.object[error.start]:02x} at offset {error.start}); "
-            "save it as UTF-8"
-        ) from error
-    except json.JSONDecodeError as error:
-        raise InvalidRequestError(
-            f"the request is not JSON ({error.msg}, line {error.lineno}, column {error.colno}); "
-            'write an object, such as {"tones": ["tone1"]}'
-        ) from error
-    except RecursionError as error:
-        raise InvalidRequestError(
-            'the request is nested too deeply; write an object with a list in it, such as {"tones": ["tone1"]}'
-        ) from error
-    except ValueError as error:  # Python's limit on the digits of an integer
-        raise InvalidRequestError(
-            f"the request holds a number of thousands of digits; the largest that it can hold is {MAX_INT32}"
-        ) from error
+        parts = urlsplit(uri)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise InvalidRequestError(f"the request holds {name}, which is not JSON; write a number, or leave the property out")
+def _read_modalities(modalities: object) -> tuple[str, ...]:
+    if not isinstance(modalities, list | tuple):
+        raise InvalidRequestError(f"requestedModalities is {shown(modalities)}; {_WRITE_MODALITIES}")
+    if not modalities:
+        raise InvalidRequestError(f"requestedModalities is empty; {_WRITE_MODALITIES}")
+    for index, element in enumerate(modalities):
+        if element not in MODALITIES:
+            raise InvalidRequestError(f"requestedModalities[{index}] is {shown(element)}; {_WRITE_MODALITIES}")
+    return tuple(modalities)
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise InvalidRequestError(f"the request has {_shown(name)} twice in one object; keep one of them")
-        found[name] = value
-    return found
+# --- operations --------------------------------------------------------------------------------------------------
 
 
-def _shown(value: object) -> str:
-    """Return a value as JSON writes it, cut short."""
-    try:
-        text = json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError):
-        text = repr(value)
-    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
+class _Operation(_FromJson):
+    """What operations share: the properties of ``commsOperation``."""
+
+    __slots__ = ()
+    _TYPE: ClassVar[str]
+
+    @classmethod
+    def _common(cls, body: object) -> tuple[dict[str, Any], Properties]:
+        """Arguments that every operation has, and the properties that are left."""
+        found = cls._object(body)
+        properties = Properties(found)
+        operation_id = found.get("id")
+        if not isinstance(operation_id, str):
+            raise InvalidRequestError(
+                f"id is {'missing' if 'id' not in found else shown(operation_id)}; an operation has an id, a string"
+            )
+        del properties.rest["id"]
+        return {
+            "id": operation_id,
+            "status": properties.take("status", read_member(OperationStatus)),
+            "client_context": properties.take("clientContext", read_text),
+            "result_info": properties.take("resultInfo", ResultInfo.from_dict),
+        }, properties
+
+
+def _check_operation(
+    operation: SendDtmfTonesOperation | SubscribeToToneOperation | CancelMediaProcessingOperation | UnknownOperation,
+) -> None:
+    if not isinstance(operation.id, str):
+        raise InvalidRequestError(f"id is {shown(operation.id)}; an operation has an id, a string")
+    check_client_context(operation.client_context)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendDtmfTonesOperation(_Operation):
+    """``sendDtmfTonesOperation``: the answer to sendDtmfTones, and its end in a notification.
+
+    Attributes
+    ----------
+    id : str
+        Of the operation.
+    status : OperationStatus or None
+        None where a body has null, or a status that nobody knows (then it is in ``extra``).
+    client_context : str or None
+        As the request had it.
+    completion_reason : CompletionReason or None
+        How it ended; None while it runs.
+    result_info : ResultInfo or None
+        The documentation's notifications have none.
+    extra : mapping
+        Properties without a field, as they came.
+    """
+
+    _WHAT = "the operation"
+    _EXAMPLE = '{"@odata.type": "#microsoft.graph.sendDtmfTonesOperation", "status": "running", "id": "1"}'
+    _TYPE = "sendDtmfTonesOperation"
+
+    id: str
+    status: OperationStatus | None
+    client_context: str | None = None
+    completion_reason: CompletionReason | None = None
+    result_info: ResultInfo | None = None
+    extra: Mapping[str, Any] = _kept()
+
+    def __post_init__(self) -> None:
+        """Check the id and the context."""
+        _check_operation(self)
+
+    @classmethod
+    def from_dict(cls, body: object) -> Self:
+        """Read it as Graph sends it.
+
+        Raises
+        ------
+        InvalidRequestError
+            It is no such operation, or has no id.
+        """
+        check_type(cls._object(body), cls._TYPE, of="this operation")
+        arguments, properties = cls._common(body)
+        reason = properties.take("completionReason", read_member(CompletionReason))
+        return cls(**arguments, completion_reason=reason, extra=properties.without())
+
+    def to_dict(self, *, status_case: StatusCase = "camelCase") -> dict[str, Any]:
+        """Return it ready for :func:`json.dumps`."""
+        known = {
+            "@odata.type": odata_type(self._TYPE),
+            "status": in_case(self.status, status_case),
+            "completionReason": self.completion_reason and self.completion_reason.value,
+            "clientContext": self.client_context,
+            "id": self.id,
+            "resultInfo": self.result_info and self.result_info.to_dict(),
+        }
+        return written(known, self.extra)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscribeToToneOperation(_Operation):
+    """``subscribeToToneOperation``: the answer to subscribeToTone, completed at once.
+
+    The attributes are those of :class:`SendDtmfTonesOperation`, without the reason.
+    """
+
+    _WHAT = "the operation"
+    _EXAMPLE = '{"@odata.type": "#microsoft.graph.subscribeToToneOperation", "id": "1", "status": "completed"}'
+    _TYPE = "subscribeToToneOperation"
+
+    id: str
+    status: OperationStatus | None
+    client_context: str | None = None
+    result_info: ResultInfo | None = None
+    extra: Mapping[str, Any] = _kept()
+
+    def __post_init__(self) -> None:
+        """Check the id and the context."""
+        _check_operation(self)
+
+    @classmethod
+    def from_dict(cls, body: object) -> Self:
+        """Read it as Graph sends it.
+
+        Raises
+        ------
+        InvalidRequestError
+            It is no such operation, or has no id.
+        """
+        check_type(cls._object(body), cls._TYPE, of="this operation")
+        arguments, properties = cls._common(body)
+        return cls(**arguments, extra=properties.without())
+
+    def to_dict(self, *, status_case: StatusCase = "camelCase") -> dict[str, Any]:
+        """Return it ready for :func:`json.dumps`."""
+        return _plain_operation(self, self._TYPE, status_case)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelMediaProcessingOperation(_Operation):
+    """``cancelMediaProcessingOperation``: the answer to cancelMediaProcessing, completed at once.
+
+    The attributes are those of :class:`SendDtmfTonesOperation`, without the reason.
+    """
+
+    _WHAT = "the operation"
+    _EXAMPLE = '{"@odata.type": "#microsoft.graph.cancelMediaProcessingOperation", "id": "1", "status": "completed"}'
+    _TYPE = "cancelMediaProcessingOperation"
+
+    id: str
+    status: OperationStatus | None
+    client_context: str | None = None
+    result_info: ResultInfo | None = None
+    extra: Mapping[str, Any] = _kept()
+
+    def __post_init__(self) -> None:
+        """Check the id and the context."""
+        _check_operation(self)
+
+    @classmethod
+    def from_dict(cls, body: object) -> Self:
+        """Read it as Graph sends it.
+
+        Raises
+        ------
+        InvalidRequestError
+            It is no such operation, or has no id.
+        """
+        check_type(cls._object(body), cls._TYPE, of="this operation")
+        arguments, properties = cls._common(body)
+        return cls(**arguments, extra=properties.without())
+
+    def to_dict(self, *, status_case: StatusCase = "camelCase") -> dict[str, Any]:
+        """Return it ready for :func:`json.dumps`."""
+        return _plain_operation(self, self._TYPE, status_case)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownOperation(_Operation):
+    """Another operation, such as ``playPromptOperation``; its own properties are in ``extra``.
+
+    The attributes are those of :class:`SendDtmfTonesOperation`, without the reason, and:
+
+    Attributes
+    ----------
+    type_name : str or None
+        Its type, without the namespace; None where the body names none.
+    """
+
+    _WHAT = "the operation"
+    _EXAMPLE = '{"@odata.type": "#microsoft.graph.playPromptOperation", "id": "1", "status": "running"}'
+
+    type_name: str | None = None
+    id: str
+    status: OperationStatus | None
+    client_context: str | None = None
+    result_info: ResultInfo | None = None
+    extra: Mapping[str, Any] = _kept()
+
+    def __post_init__(self) -> None:
+        """Check the id and the context."""
+        _check_operation(self)
+
+    @classmethod
+    def from_dict(cls, body: object) -> Self:
+        """Read it as Graph sends it.
+
+        Raises
+        ------
+        InvalidRequestError
+            It is no object, or has no id.
+        """
+        name = type_name(cls._object(body))
+        arguments, properties = cls._common(body)
+        return cls(**arguments, type_name=name, extra=properties.without())
+
+    def to_dict(self, *, status_case: StatusCase = "camelCase") -> dict[str, Any]:
+        """Return it ready for :func:`json.dumps`."""
+        return _plain_operation(self, self.type_name, status_case)
+
+
+Operation: TypeAlias = (
+    SendDtmfTonesOperation | SubscribeToToneOperation | CancelMediaProcessingOperation | UnknownOperation
+)
+_OPERATIONS: tuple[
+    type[SendDtmfTonesOperation] | type[SubscribeToToneOperation] | type[CancelMediaProcessingOperation], ...
+] = (SendDtmfTonesOperation, SubscribeToToneOperation, CancelMediaProcessingOperation)
+_OPERATION_OF_TYPE = {kind._TYPE.lower(): kind for kind in _OPERATIONS}
+
+
+def _plain_operation(
+    operation: SubscribeToToneOperation | CancelMediaProcessingOperation | UnknownOperation,
+    name: str | None,
+    status_case: StatusCase,
+) -> dict[str, Any]:
+    known = {
+        "@odata.type": None if name is None else odata_type(name),
+        "clientContext": operation.client_context,
+        "id": operation.id,
+        "status": in_case(operation.status, status_case),
+        "resultInfo": operation.result_info and operation.result_info.to_dict(),
+    }
+    return written(known, operation.extra)
+
+
+def operation_from_dict(body: object) -> Operation:
+    """Read an operation of whichever type, as Graph sends it.
+
+    Raises
+    ------
+    InvalidRequestError
+        It is no object, or has no id.
+    """
+    found = UnknownOperation._object(body)
+    kind = _OPERATION_OF_TYPE.get((type_name(found) or "").lower())
+    return UnknownOperation.from_dict(found) if kind is None else kind.from_dict(found)
+
+
+def operation_from_json(text: str | bytes) -> Operation:
+    """Read the answer to an action, or to ``GET …/operations/{id}``.
+
+    Raises
+    ------
+    InvalidRequestError
+        It is not JSON, or no operation.
+    """
+    return operation_from_dict(load_json(text, what=UnknownOperation._WHAT, example=UnknownOperation._EXAMPLE))
+
+
+# --- the call ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(_FromJson):
+    """``call``: the answer to creating one, and what notifications tell of it.
+
+    A notification has a few of the properties only; what is missing is None, or empty.
+
+    Attributes
+    ----------
+    id : str or None
+        None inside some notifications, whose ``resourceUrl`` has it.
+    state : CallState or None
+        Where the call is.
+    callback_uri, call_chain_id, my_participant_id, tenant_id, subject : str or None
+        As they came.
+    direction : CallDirection or None
+        Incoming or outgoing, for the bot.
+    media_config : AppHostedMediaConfig or ServiceHostedMediaConfig or None
+        Who handles the audio.
+    audio : MediaState or None
+        ``mediaState.audio``: whether audio flows.
+    requested_modalities : tuple of str
+        As they came.
+    source : dict or None
+        ``participantInfo``, as it came.
+    targets : tuple of dict
+        ``invitationParticipantInfo``, as they came.
+    result_info : ResultInfo or None
+        Why it ended.
+    tone_info : ToneInfo or None
+        The tone that the far end pressed.
+    extra : mapping
+        Properties without a field, and values without a meaning, as they came.
+    """
+
+    _WHAT = "the call"
+    _EXAMPLE = '{"@odata.type": "#microsoft.graph.call", "state": "established", "id": "1"}'
+
+    id: str | None = None
+    state: CallState | None = None
+    callback_uri: str | None = None
+    direction: CallDirection | None = None
+    media_config: MediaConfig | None = None
+    audio: MediaState | None = None
+    requested_modalities: tuple[str, ...] = ()
+    call_chain_id: str | None = None
+    my_participant_id: str | None = None
+    tenant_id: str | None = None
+    subject: str | None = None
+    source: dict[str, Any] | None = field(default=None, hash=False)
+    targets: tuple[dict[str, Any], ...] = field(default=(), hash=False)
+    result_info: ResultInfo | None = None
+    tone_info: ToneInfo | None = None
+    extra: Mapping[str, Any] = _kept()
+
+    @classmethod
+    def from_dict(cls, body: object) -> Self:
+        """Read it as Graph sends it.
+
+        Raises
+        ------
+        InvalidRequestError
+            It is no object, or says that it is something else.
+        """
+        found = cls._object(body)
+        check_type(found, "call", of="a call")
+        properties = Properties(found)
+        take = properties.take
+        state_of_media = properties.rest.get("mediaState")
+        audio = take("mediaState", _read_audio)
+        if audio is not None and not set(state_of_media or ()) <= {"@odata.type", "audio"}:
+            properties.rest["mediaState"] = state_of_media  # it tells more than there is a field for
+        return cls(
+            id=take("id", read_text),
+            state=take("state", read_member(CallState)),
+            callback_uri=take("callbackUri", read_text),
+            direction=take("direction", read_member(CallDirection)),
+            media_config=take("mediaConfig", media_config_from_dict),
+            audio=audio,
+            requested_modalities=take("requestedModalities", read_texts) or (),
+            call_chain_id=take("callChainId", read_text),
+            my_participant_id=take("myParticipantId", read_text),
+            tenant_id=take("tenantId", read_text),
+            subject=take("subject", read_text),
+            source=take("source", read_object),
+            targets=take("targets", read_objects) or (),
+            result_info=take("resultInfo", ResultInfo.from_dict),
+            tone_info=take("toneInfo", ToneInfo.from_dict),
+            extra=properties.without(),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it ready for :func:`json.dumps`."""
+        media_state = None
+        if self.audio is not None:
+            kept = self.extra.get("mediaState")
+            media_state = {"@odata.type": odata_type("callMediaState")} | (kept if isinstance(kept, dict) else {})
+            media_state["audio"] = self.audio.value
+        known = {
+            "@odata.type": odata_type("call"),
+            "state": self.state and self.state.value,
+            "direction": self.direction and self.direction.value,
+            "callbackUri": self.callback_uri,
+            "callChainId": self.call_chain_id,
+            "source": self.source,
+            "targets": list(self.targets) or None,
+            "requestedModalities": list(self.requested_modalities) or None,
+            "mediaConfig": self.media_config and self.media_config.to_dict(),
+            "myParticipantId": self.my_participant_id,
+            "id": self.id,
+            "subject": self.subject,
+            "tenantId": self.tenant_id,
+            "mediaState": media_state,
+            "resultInfo": self.result_info and self.result_info.to_dict(),
+            "toneInfo": self.tone_info and self.tone_info.to_dict(),
+        }
+        return written(known, self.extra)
+
+
+def _read_audio(media_state: object) -> MediaState:
+    return read_member(MediaState)(read_object(media_state).get("audio"))
+
+
+# --- errors ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphError:
+    """Body of an answer that is an error.
+
+    Attributes
+    ----------
+    status : int
+        Of the HTTP answer; it is not in the body.
+    code : str
+        Such as ``BadRequest``; of cloud communications often digits, ``8522``.
+    message : str
+        In words.
+    request_id, client_request_id, date : str or None
+        ``innerError``: the service's id of the request, the client's, and when (``2024-04-04T12:00:00``, UTC).
+    """
+
+    status: int
+    code: str
+    message: str
+    request_id: str | None = None
+    client_request_id: str | None = None
+    date: str | None = None
+
+    @classmethod
+    def from_json(cls, text: str | bytes, *, status: int) -> Self:
+        """Read a body as it came.
+
+        Raises
+        ------
+        InvalidRequestError
+            It is not JSON, or no error of Graph.
+        """
+        return cls.from_dict(load_json(text, what="the error", example=_ERROR_EXAMPLE), status=status)
+
+    @classmethod
+    def from_dict(cls, body: object, *, status: int) -> Self:
+        """Read a body that is parsed already; ``innererror`` is read too.
+
+        Raises
+        ------
+        InvalidRequestError
+            It is no error of Graph.
+        """
+        found = check_object(body, what="the error", example=_ERROR_EXAMPLE)
+        error = found.get("error")
+        if not isinstance(error, dict):
+            raise InvalidRequestError(
+                f"error is {shown(error) if 'error' in found else 'missing'}; "
+                f"write an object with a code and a message, such as {_ERROR_EXAMPLE}"
+            )
+        code = error.get("code")
+        code = str(code) if type(code) is int and abs(code) <= MAX_INT64 else code
+        if not isinstance(code, str):
+            raise InvalidRequestError(f'error.code is {shown(code)}; write a string, such as "BadRequest"')
+        message = error.get("message")
+        inner = error.get("innerError", error.get("innererror"))
+        ids = Properties(inner if isinstance(inner, dict) else {})
+        return cls(
+            status=status,
+            code=code,
+            message=message if isinstance(message, str) else "",
+            request_id=ids.take("request-id", read_text),
+            client_request_id=ids.take("client-request-id", read_text),
+            date=ids.take("date", read_text),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the body, ready for :func:`json.dumps`.
+
+        The documentation spells ``innererror`` as well; the SDKs for Python and JavaScript read ``innerError`` alone.
+        """
+        inner = {"request-id": self.request_id, "date": self.date, "client-request-id": self.client_request_id}
+        error = {"code": self.code, "message": self.message, "innerError": written(inner) or None}
+        return {"error": written(error)}
+
+
+_ERROR_EXAMPLE = '{"error": {"code": "BadRequest", "message": "…"}}'

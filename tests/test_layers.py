@@ -64,6 +64,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "graph": set(),
     "graph.wire": {"errors", "tones"},
     "graph.models": {"errors", "tones", "events", "graph.wire"},
+    "graph.notifications": {"errors", "tones", "graph.wire", "graph.models"},
     "formats": WORDS | {"synthesis"},
     "cli": WORDS
     | {
@@ -114,7 +115,7 @@ PURE = {name for name in MAY_IMPORT if name in WORDS} | {
     "receiver",
     "stream",
     "decoder",
-    *("graph.wire", "graph.models"),
+    *("graph.wire", "graph.models", "graph.notifications"),
     *(name for name in MAY_IMPORT if name.startswith("conformance.sender")),
 }
 WORLD = {"socket", "os", "pathlib", "time", "datetime", "random", "subprocess", "sys", "logging", "io", "tempfile"}

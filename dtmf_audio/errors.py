@@ -8,7 +8,8 @@
     ├── InvalidSignalError     (ValueError)  an array that is not audio: its type, shape or values
     ├── InvalidRequestError    (ValueError)  a request body that is not a sendDtmfTones request
     ├── AudioFileError         (OSError)     a file or pipe that cannot be read or written as audio
-    └── DecoderError           (RuntimeError) a decoder under test that cannot be run, or answers nonsense
+    ├── DecoderError           (RuntimeError) a decoder under test that cannot be run, or answers nonsense
+    └── GraphServiceError      (RuntimeError) what the emulated service answers with an error
 
 Each message names the problem, the place and the remedy, and shows both what was found and what was
 wanted. Arguments are checked once, where they enter; nothing further in checks them again.
@@ -41,3 +42,24 @@ class AudioFileError(DtmfError, OSError):
 
 class DecoderError(DtmfError, RuntimeError):
     """A decoder that is to be judged and cannot be run, or whose answer cannot be understood."""
+
+
+class GraphServiceError(DtmfError, RuntimeError):
+    """A request that the emulated Graph service answers with an error.
+
+    Parameters
+    ----------
+    status : int
+        HTTP status.
+    code, message : str
+        Of the error's body; codes of cloud communications are numbers, written as strings.
+    retry_after_s : int, optional
+        Seconds after which it is worth trying again: the header ``Retry-After``.
+    """
+
+    def __init__(self, status: int, code: str, message: str, *, retry_after_s: int | None = None) -> None:
+        super().__init__(f"{status} {code}: {message}")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.retry_after_s = retry_after_s

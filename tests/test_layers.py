@@ -62,9 +62,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     "audio_io": {"errors", "signals", "pcm", "pcm_stream", "places", "libsndfile", "wav_header", "audio_write"},
     "files": WORDS | {"signals", "goertzel", "stream", "decoder", "audio_io"},
     "graph": set(),
-    "graph.wire": {"errors", "tones"},
-    "graph.models": {"errors", "tones", "events", "graph.wire"},
-    "graph.notifications": {"errors", "tones", "graph.wire", "graph.models"},
     "formats": WORDS | {"synthesis"},
     "cli": WORDS
     | {
@@ -96,6 +93,14 @@ CONFORMANCE = (
 for number, name in enumerate(CONFORMANCE):
     MAY_IMPORT[f"conformance.{name}"] = CALLABLE | {f"conformance.{earlier}" for earlier in CONFORMANCE[:number]}
 MAY_IMPORT["conformance"] = {"conformance.report", "conformance.runner"}
+# Graph's calls: each module knows those before it, and what makes and hears tones.
+GRAPH = (
+    *("wire", "models", "notifications", "timeline", "rendering", "calls", "faults"),
+    *("lines", "media", "switchboard", "routes"),
+)
+for number, name in enumerate(GRAPH):
+    earlier = {f"graph.{room}" for room in GRAPH[:number]}
+    MAY_IMPORT[f"graph.{name}"] = WORDS | {"signals", "synthesis", "channel", "stream"} | earlier
 PURE = {name for name in MAY_IMPORT if name in WORDS} | {
     "signals",
     "synthesis",
@@ -115,7 +120,7 @@ PURE = {name for name in MAY_IMPORT if name in WORDS} | {
     "receiver",
     "stream",
     "decoder",
-    *("graph.wire", "graph.models", "graph.notifications"),
+    *(f"graph.{name}" for name in GRAPH),
     *(name for name in MAY_IMPORT if name.startswith("conformance.sender")),
 }
 WORLD = {"socket", "os", "pathlib", "time", "datetime", "random", "subprocess", "sys", "logging", "io", "tempfile"}

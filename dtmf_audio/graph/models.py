@@ -758,15 +758,73 @@ def _is_absolute(uri: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
-def _read_modalities(modalities: object) -> tuple[str, ...]:
+def _read_modalities(modalities: object, name: str = "requestedModalities") -> tuple[str, ...]:
     if not isinstance(modalities, list | tuple):
-        raise InvalidRequestError(f"requestedModalities is {shown(modalities)}; {_WRITE_MODALITIES}")
+        raise InvalidRequestError(f"{name} is {shown(modalities)}; {_WRITE_MODALITIES}")
     if not modalities:
-        raise InvalidRequestError(f"requestedModalities is empty; {_WRITE_MODALITIES}")
+        raise InvalidRequestError(f"{name} is empty; {_WRITE_MODALITIES}")
     for index, element in enumerate(modalities):
         if element not in MODALITIES:
-            raise InvalidRequestError(f"requestedModalities[{index}] is {shown(element)}; {_WRITE_MODALITIES}")
+            raise InvalidRequestError(f"{name}[{index}] is {shown(element)}; {_WRITE_MODALITIES}")
     return tuple(modalities)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRequest(_FromJson):
+    """Body of ``POST /communications/calls/{id}/answer``; what is no such body cannot be made.
+
+    Attributes
+    ----------
+    callback_uri : str
+        Absolute http or https URI; the call's notifications go there from now on.
+    media_config : AppHostedMediaConfig or ServiceHostedMediaConfig
+    accepted_modalities : tuple of str
+        Of audio, video, videoBasedScreenSharing, data; may be empty.
+
+    Raises
+    ------
+    InvalidRequestError
+        A value that the service's schema does not allow.
+    """
+
+    _WHAT = "the request"
+    _EXAMPLE = CreateCallRequest._EXAMPLE.replace("requestedModalities", "acceptedModalities")
+
+    callback_uri: str
+    media_config: MediaConfig
+    accepted_modalities: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the values, by the names that they have on the wire."""
+        _check_callback_uri(self.callback_uri)
+        accepted = _read_modalities(self.accepted_modalities, "acceptedModalities") if self.accepted_modalities else ()
+        object.__setattr__(self, "accepted_modalities", accepted)
+        if not isinstance(self.media_config, AppHostedMediaConfig | ServiceHostedMediaConfig):
+            raise InvalidRequestError(f"mediaConfig is {shown(self.media_config)}; {_WRITE_A_MEDIA_CONFIG}")
+
+    @classmethod
+    def from_dict(cls, body: object) -> Self:
+        """Read a body that is parsed already.
+
+        Raises
+        ------
+        InvalidRequestError
+            It is no answer to a call.
+        """
+        found = cls._object(body)
+        check_names(found, _ANSWER_FIELDS, of="answer")
+        for name in ("callbackUri", "mediaConfig"):
+            if found.get(name) is None:
+                remedy = _CALL_NEEDS[name]
+                raise InvalidRequestError(f"{name} is {'null' if name in found else 'missing'}; {remedy}")
+        return cls(
+            callback_uri=found["callbackUri"],
+            media_config=media_config_from_dict(found["mediaConfig"]),
+            accepted_modalities=found.get("acceptedModalities") or (),
+        )
+
+
+_ANSWER_FIELDS = ("callbackUri", "mediaConfig", "acceptedModalities", "participantCapacity", "callOptions")
 
 
 # --- operations --------------------------------------------------------------------------------------------------

@@ -1,0 +1,580 @@
+"""The audio of calls: 20 ms frames both ways, each speaker decoded by a receiver of its own.
+
+Conventions
+-----------
+- Everything happens at the ends of frames, 320 samples at 16 kHz, that all calls share: frame ``k`` is due at
+  ``(k + 1) * 200,000`` ticks, and what is cut before that is not in it.
+- ``TO_FAR_END`` is what the bot says, ``TO_BOT`` what the far end does. There may be several speakers at the far
+  end; the bot hears their sum, and each is decoded apart, so who pressed a key is known.
+- Places of tones are samples from the beginning of their call's audio.
+- All speakers of all calls are the channels of a few :class:`~dtmf_audio.stream.DecoderBank`, since a thousand
+  streams fed together cost a tenth of as many fed one by one. A channel is used again once it has been silent for
+  ``SETTLE_FRAMES``. While nothing sounds anywhere and nobody listens, no frame is made at all.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from dtmf_audio.channel import noise
+from dtmf_audio.errors import InvalidSettingError, InvalidSignalError
+from dtmf_audio.events import DetectedTone
+from dtmf_audio.graph.lines import Line, Pcm, truth_of
+from dtmf_audio.graph.rendering import TonePlan
+from dtmf_audio.graph.timeline import TICKS_PER_SAMPLE, Appointment, Timeline
+from dtmf_audio.signals import to_pcm16
+from dtmf_audio.stream import DecoderBank, Event
+from dtmf_audio.synthesis import FRAME_SAMPLERATE, FRAME_SAMPLES, FRAME_TICKS, AudioFrame, RenderedTone, Rendering
+from dtmf_audio.tones import Tone, keys_of
+
+BOT = "bot"  # the speaker in the direction of the far end
+CALLER = "caller"  # the speaker in the other direction, unless others are named
+MAX_SPEAKERS = 4  # quoted: Microsoft.Skype.Bots.Media, UnmixedAudioBuffers
+MAX_QUEUED_SAMPLES = 100 * FRAME_SAMPLES  # quoted: IAudioSocket.Send refuses more than 100 buffers, 2 s
+SETTLE_FRAMES = 50  # chosen: 1 s, after which no press is open in a receiver
+FIRST_BANK = 16  # channels; each further bank doubles what there is
+ENVELOPE_FRAMES = 3000  # a minute
+MAX_HEARD = 10_000  # tones of a direction that are remembered, the latest
+
+
+class Direction(enum.StrEnum):
+    """Which way audio goes."""
+
+    TO_FAR_END = "toFarEnd"
+    TO_BOT = "toBot"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineConditions:
+    """What a line does to everything on it.
+
+    Attributes
+    ----------
+    noise_dbm0 : float or None
+        White noise, its power from 0 to 4 kHz.
+    loss_pct : float
+        Frames lost, each on its own; a lost frame is silent.
+    twist_db : float
+        Added to the twist of tones that the emulator renders.
+    """
+
+    noise_dbm0: float | None = None
+    loss_pct: float = 0.0
+    twist_db: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what is no line."""
+        if self.noise_dbm0 is not None and not -90.0 <= self.noise_dbm0 <= 3.0:
+            raise InvalidSettingError(f"noise_dbm0 is {self.noise_dbm0!r}; it must be from -90 to 3")
+        if not 0.0 <= self.loss_pct <= 100.0:
+            raise InvalidSettingError(f"loss_pct is {self.loss_pct!r}; it must be from 0 to 100")
+        if not -20.0 <= self.twist_db <= 20.0:
+            raise InvalidSettingError(f"twist_db is {self.twist_db!r}; it must be from -20 to 20")
+
+
+CLEAN_LINE = LineConditions()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeardTone:
+    """A tone that was decoded on a line.
+
+    Attributes
+    ----------
+    call_id : str
+    direction : Direction
+    speaker : str
+        Who pressed it.
+    ticks : int
+        When it was known, in ticks of the timeline.
+    detected : DetectedTone
+        Its places are samples from the beginning of the call's audio.
+    """
+
+    call_id: str
+    direction: Direction
+    speaker: str
+    ticks: int
+    detected: DetectedTone
+
+    @property
+    def tone(self) -> Tone:
+        """Which tone."""
+        return self.detected.tone
+
+
+class Tap:
+    """Keeps what goes over one direction of a call, silence at no cost.
+
+    Attributes
+    ----------
+    truth : list of RenderedTone
+        The tones that the emulator rendered, where they sounded.
+    full : bool
+        Whether it has kept as much as it may, and keeps no more.
+    """
+
+    def __init__(self, max_frames: int) -> None:
+        self.full = False
+        self._frames: dict[int, Pcm] = {}
+        self._max_frames = max_frames
+        self._n_frames = 0
+
+    def keep(self, index: int, frame: Pcm | None) -> None:
+        """Keep a frame; indices count from the beginning of the call's audio."""
+        if index >= self._max_frames:
+            self.full = True
+            return
+        self._n_frames = index + 1
+        if frame is not None:
+            self._frames[index] = frame
+
+    def samples(self, n_samples: int) -> Pcm:
+        """Return the audio up to a sample, (n_samples,), int16, or as far as it was kept."""
+        kept = np.zeros(min(n_samples, self._max_frames * FRAME_SAMPLES), np.int16)
+        for index, frame in self._frames.items():
+            room = kept[index * FRAME_SAMPLES : (index + 1) * FRAME_SAMPLES]
+            room[:] = frame[: len(room)]
+        return kept
+
+
+class Envelope:
+    """The peak of each frame of the last minute, in 255ths of full scale."""
+
+    def __init__(self) -> None:
+        self._peaks = bytearray(ENVELOPE_FRAMES)
+        self._last = -1
+
+    def note(self, index: int, frame: Pcm | None) -> None:
+        """Take note of a frame; those that were skipped were silent."""
+        for skipped in range(max(self._last + 1, index - ENVELOPE_FRAMES + 1), index):
+            self._peaks[skipped % ENVELOPE_FRAMES] = 0
+        peak = 0 if frame is None else int(max(int(frame.max()), -int(frame.min()))) * 255 // 32768
+        self._peaks[index % ENVELOPE_FRAMES] = min(peak, 255)
+        self._last = index
+
+    def peaks(self, index: int) -> list[int]:
+        """Return the peaks of the frames before one, at most ``ENVELOPE_FRAMES`` of them."""
+        self.note(index, None)
+        begin = max(0, index - ENVELOPE_FRAMES + 1)
+        return [self._peaks[frame % ENVELOPE_FRAMES] for frame in range(begin, index)]
+
+
+FrameSink = Callable[[AudioFrame], None]
+
+
+class Path:
+    """One direction of one call.
+
+    Attributes
+    ----------
+    lines : dict of str and Line
+        By speaker.
+    heard : deque of HeardTone
+        What was decoded, the latest ``MAX_HEARD``.
+    conditions : LineConditions
+    tap : Tap or None
+    envelope : Envelope
+    sinks : list of callables
+        Called with every frame, an :class:`~dtmf_audio.synthesis.AudioFrame`, silent ones too.
+    """
+
+    def __init__(self, conditions: LineConditions, max_recorded_frames: int) -> None:
+        self.conditions = conditions
+        self.lines: dict[str, Line] = {}
+        self.slots: dict[str, _Slot] = {}
+        self.heard: deque[HeardTone] = deque(maxlen=MAX_HEARD)
+        self.truth: list[RenderedTone] = []
+        self.plans: dict[str, tuple[int, TonePlan]] = {}
+        self.tap = Tap(max_recorded_frames) if max_recorded_frames else None
+        self.envelope = Envelope()
+        self.sinks: list[FrameSink] = []
+        self.live_until: dict[str, int] = {}  # by speaker: where the next live audio begins at the earliest
+
+
+class CallMedia:
+    """The audio of one call.
+
+    Attributes
+    ----------
+    call_id : str
+    start : int
+        Sample of the timeline at which it begins, at the beginning of a frame.
+    paths : dict of Direction and Path
+    stop : int or None
+        Sample of the timeline at which it ended.
+    """
+
+    def __init__(self, call_id: str, start: int, paths: dict[Direction, Path]) -> None:
+        self.call_id = call_id
+        self.start = start
+        self.stop: int | None = None
+        self.paths = paths
+
+    def keys(self, direction: Direction, speaker: str | None = None) -> str:
+        """Return the keys that were heard in a direction, of one speaker or of all, in order."""
+        heard = self.paths[direction].heard
+        return keys_of(tone.tone for tone in heard if speaker in (None, tone.speaker))
+
+
+@dataclass(slots=True)
+class _Slot:
+    """A channel of a bank."""
+
+    bank: _Bank
+    channel: int
+    owner: tuple[CallMedia, Direction, str] | None = None
+
+
+class _Bank:
+    """A decoder bank, where its stream begins, and the frames that it has not been fed yet."""
+
+    def __init__(self, n_channels: int, first_frame: int, frames_per_feed: int) -> None:
+        self.decoder = DecoderBank(n_channels, FRAME_SAMPLERATE, announce=False)
+        self.first_sample = first_frame * FRAME_SAMPLES
+        self.slots = [_Slot(self, channel) for channel in range(n_channels)]
+        self._room = np.zeros((n_channels, frames_per_feed * FRAME_SAMPLES), np.int16)
+        self._filled = 0  # samples
+
+    def put(self, channel: int, frame: Pcm) -> None:
+        """Put a channel's part of the next frame in its place; without it, the channel is silent."""
+        self._room[channel, self._filled : self._filled + FRAME_SAMPLES] = frame
+
+    def next(self) -> list[DetectedTone]:
+        """End the frame; returns what was heard, if it is time to listen."""
+        self._filled += FRAME_SAMPLES
+        return self._feed() if self._filled == self._room.shape[1] else []
+
+    def skip(self, n_frames: int) -> list[DetectedTone]:
+        """Go on after so many frames that were not made, since all was silent."""
+        heard = self._feed() if self._filled else []
+        return heard + _finished(self.decoder.gap(n_frames * FRAME_SAMPLES))
+
+    def _feed(self) -> list[DetectedTone]:
+        events = self.decoder.feed(self._room[:, : self._filled])
+        self._room[:] = 0
+        self._filled = 0
+        return _finished(events)
+
+
+def _finished(events: list[Event]) -> list[DetectedTone]:
+    return [event for event in events if isinstance(event, DetectedTone)]
+
+
+class MediaPlane:
+    """The audio of all calls.
+
+    Parameters
+    ----------
+    timeline : Timeline
+    on_tone : callable
+        Called with each :class:`HeardTone`.
+    rng : numpy.random.Generator
+        Of noise and loss.
+    conditions : dict of Direction and LineConditions, optional
+        Of new calls.
+    record_s : float
+        How much of each direction of a call is kept, in seconds; 0 for nothing.
+    frames_per_feed : int
+        How many frames the receivers hear at a time. More are faster, and tell of a tone later; the tones are the same.
+    """
+
+    def __init__(
+        self,
+        timeline: Timeline,
+        on_tone: Callable[[HeardTone], None],
+        *,
+        rng: np.random.Generator,
+        conditions: dict[Direction, LineConditions] | None = None,
+        record_s: float = 0.0,
+        frames_per_feed: int = 1,
+    ) -> None:
+        self.conditions = dict.fromkeys(Direction, CLEAN_LINE) | (conditions or {})
+        self._timeline = timeline
+        self._on_tone = on_tone
+        self._rng = rng
+        self._max_recorded = round(record_s * FRAME_SAMPLERATE / FRAME_SAMPLES)
+        self._frames_per_feed = frames_per_feed
+        self._media: dict[str, CallMedia] = {}
+        self._banks: list[_Bank] = []
+        self._free: list[_Slot] = []
+        self._draining: deque[tuple[int, _Slot]] = deque()  # by frame
+        self._next_frame = 0  # the first that was not made
+        self._awake_until = 0  # frame
+        self._tick: Appointment | None = None
+
+    # --- calls -------------------------------------------------------------------------------------------------------
+
+    def open(self, call_id: str) -> CallMedia:
+        """Begin the audio of a call at the next frame."""
+        frame = -(-self._timeline.now // FRAME_TICKS)
+        paths = {direction: Path(self.conditions[direction], self._max_recorded) for direction in Direction}
+        media = self._media[call_id] = CallMedia(call_id, frame * FRAME_SAMPLES, paths)
+        self.line(media, Direction.TO_FAR_END, BOT)
+        self.line(media, Direction.TO_BOT, CALLER)
+        return media
+
+    def close(self, call_id: str) -> None:
+        """End the audio of a call now; what is under way on its lines is lost."""
+        media = self._media.pop(call_id, None)
+        if media is None:
+            return
+        media.stop = self.now_sample
+        for path in media.paths.values():
+            path.sinks.clear()
+            for owner in list(path.plans):
+                self._settle_plan(path, owner, media)
+            for slot in path.slots.values():
+                self._draining.append((self._frame_now() + SETTLE_FRAMES, slot))
+        self._stay_awake()
+
+    def get(self, call_id: str) -> CallMedia | None:
+        """Return the audio of a call that is established."""
+        return self._media.get(call_id)
+
+    @property
+    def now_sample(self) -> int:
+        """The first sample of the timeline that is not past."""
+        return -(-self._timeline.now // TICKS_PER_SAMPLE)
+
+    # --- what is said ------------------------------------------------------------------------------------------------
+
+    def line(self, media: CallMedia, direction: Direction, speaker: str) -> Line:
+        """Return the line of a speaker, a new one if nobody of this name has spoken.
+
+        Raises
+        ------
+        InvalidSettingError
+            More than four speakers.
+        """
+        path = media.paths[direction]
+        if speaker not in path.lines:
+            if len(path.lines) >= MAX_SPEAKERS:
+                raise InvalidSettingError(
+                    f"{speaker!r} would be speaker {len(path.lines) + 1} of the call; at most {MAX_SPEAKERS} can be "
+                    f"told apart: use one of {', '.join(map(repr, path.lines))}"
+                )
+            path.lines[speaker] = Line(twist_db=path.conditions.twist_db)
+            path.slots[speaker] = self._slot(media, direction, speaker)
+        return path.lines[speaker]
+
+    def lay(
+        self, media: CallMedia, direction: Direction, speaker: str, samples: Pcm, *, after_samples: int = 0
+    ) -> tuple[int, int]:
+        """Say something now, or so many samples from now; returns where it lies, in samples of the call."""
+        start = max(self.now_sample, media.start) + after_samples
+        self.line(media, direction, speaker).lay(start, samples)
+        self._wake()
+        return start - media.start, start - media.start + len(samples)
+
+    def lay_live(self, media: CallMedia, direction: Direction, speaker: str, samples: Pcm) -> None:
+        """Say what comes next of a live stream, right after what came before it.
+
+        Raises
+        ------
+        InvalidSignalError
+            More than 2 s of it wait.
+        """
+        path = media.paths[direction]
+        now = max(self.now_sample, media.start)
+        start = max(now, path.live_until.get(speaker, 0))
+        if start + len(samples) - now > MAX_QUEUED_SAMPLES:
+            raise InvalidSignalError(
+                f"{(start + len(samples) - now) / FRAME_SAMPLERATE:.2f} s of audio wait to be played; the media "
+                "platform takes at most 100 buffers, 2 s: send one buffer every 20 ms"
+            )
+        path.live_until[speaker] = start + len(samples)
+        self.line(media, direction, speaker).lay(start, samples)
+        self._wake()
+
+    def lay_tones(self, media: CallMedia, plan: TonePlan, start: int, *, owner: str) -> None:
+        """Lay out the bot's tones, ``start`` in samples of the timeline."""
+        path = media.paths[Direction.TO_FAR_END]
+        for name, (begin, laid) in list(path.plans.items()):
+            if begin + laid.n_samples <= self.now_sample:
+                self._settle_plan(path, name, media)
+        if self._max_recorded:
+            path.plans[owner] = (start, plan)
+        path.lines[BOT].lay_tones(max(start, media.start), plan, owner=owner)
+        self._wake()
+
+    def cut(self, media: CallMedia, *, owner: str) -> None:
+        """Silence what an owner laid out, from now on."""
+        path = media.paths[Direction.TO_FAR_END]
+        path.lines[BOT].cut(self.now_sample, owner=owner)
+        self._settle_plan(path, owner, media)
+
+    def note_truth(self, media: CallMedia, direction: Direction, tones: list[RenderedTone]) -> None:
+        """Take note of tones in what was laid, in samples of the call."""
+        if self._max_recorded:
+            media.paths[direction].truth.extend(tones)
+
+    def set_conditions(self, media: CallMedia, direction: Direction, conditions: LineConditions) -> None:
+        """Change what the line of a call does; tones that sound already keep their twist."""
+        path = media.paths[direction]
+        path.conditions = conditions
+        for line in path.lines.values():
+            line.twist_db = conditions.twist_db
+        self._wake()
+
+    # --- who listens -------------------------------------------------------------------------------------------------
+
+    def listen(self, media: CallMedia, direction: Direction, sink: FrameSink) -> None:
+        """Have every frame of a direction from now on, until the call ends."""
+        media.paths[direction].sinks.append(sink)
+        self._wake()
+
+    def recording(self, media: CallMedia, direction: Direction) -> Rendering:
+        """Return what went over a direction up to now, or to the call's end, and the tones in it that are known.
+
+        Raises
+        ------
+        InvalidSettingError
+            Nothing is recorded.
+        """
+        path = media.paths[direction]
+        if path.tap is None:
+            raise InvalidSettingError("the call is not recorded; give record_s, how many seconds to keep")
+        end = (media.stop if media.stop is not None else self.now_sample) - media.start
+        pcm = path.tap.samples(max(end, 0))
+        truth = [*path.truth]
+        for start, plan in path.plans.values():
+            truth += _in_call(truth_of(plan, start, media.start + len(pcm)), media.start)
+        truth.sort(key=lambda tone: tone.start)
+        return Rendering(samples=pcm / 32768.0, samplerate=FRAME_SAMPLERATE, tones=tuple(truth))
+
+    # --- frames ------------------------------------------------------------------------------------------------------
+
+    def _frame_now(self) -> int:
+        return self._timeline.now // FRAME_TICKS
+
+    def _stay_awake(self) -> None:
+        self._awake_until = max(self._awake_until, self._frame_now() + SETTLE_FRAMES)
+        self._wake()
+
+    def _wake(self) -> None:
+        """See to it that the next frame with anything in it is made."""
+        due = self._next_due()
+        if due is None or (self._tick is not None and self._tick.action is not None and self._tick.ticks <= due):
+            return
+        if self._tick is not None:
+            self._tick.cancel()
+        self._tick = self._timeline.at(due, self._make_frame)
+
+    def _next_due(self) -> int | None:
+        """Tell when the next frame is to be made: its end, in ticks."""
+        frame = max(self._frame_now(), self._next_frame)
+        if frame <= self._awake_until:
+            return (frame + 1) * FRAME_TICKS
+        first: int | None = None
+        for media in self._media.values():
+            for path in media.paths.values():
+                if path.sinks or path.conditions.noise_dbm0 is not None:
+                    return (frame + 1) * FRAME_TICKS
+                for line in path.lines.values():
+                    start = line.next_start()
+                    if start is not None:
+                        first = start if first is None else min(first, start)
+        return None if first is None else (max(frame, first // FRAME_SAMPLES) + 1) * FRAME_TICKS
+
+    def _make_frame(self) -> None:
+        """Make the frame that ends now, of every call, and tell what was heard in it."""
+        frame = self._timeline.now // FRAME_TICKS - 1
+        self._skip(frame - self._next_frame)
+        self._next_frame = frame + 1
+        start = frame * FRAME_SAMPLES
+        for media in self._media.values():
+            if start < media.start:
+                continue
+            for path in media.paths.values():
+                self._take(media, path, frame)
+        for bank in self._banks:
+            for event in bank.next():
+                self._tell(bank, event)
+        while self._draining and self._draining[0][0] <= frame:
+            slot = self._draining.popleft()[1]
+            slot.owner = None
+            self._free.append(slot)
+        self._tick = None
+        self._wake()
+
+    def _take(self, media: CallMedia, path: Path, frame: int) -> None:
+        """Make one frame of one direction of one call."""
+        start = frame * FRAME_SAMPLES
+        mixed: Pcm | None = None
+        for speaker, line in path.lines.items():
+            said = line.take(start)
+            if path.conditions is not CLEAN_LINE:
+                said = self._damage(said, path.conditions)
+            if said is None:
+                continue
+            slot = path.slots[speaker]
+            slot.bank.put(slot.channel, said)
+            mixed = said if mixed is None else np.clip(mixed.astype(np.int32) + said, -32768, 32767).astype(np.int16)
+        if mixed is not None:
+            self._awake_until = max(self._awake_until, frame + SETTLE_FRAMES)
+        index = frame - media.start // FRAME_SAMPLES
+        if mixed is not None:
+            path.envelope.note(index, mixed)
+        if path.tap is not None:
+            path.tap.keep(index, mixed)
+        if path.sinks:
+            data = bytes(2 * FRAME_SAMPLES) if mixed is None else mixed.astype("<i2").tobytes()
+            made = AudioFrame(data=data, timestamp=index * FRAME_TICKS)
+            for sink in list(path.sinks):
+                sink(made)
+
+    def _damage(self, said: Pcm | None, conditions: LineConditions) -> Pcm | None:
+        if conditions.noise_dbm0 is not None:
+            hiss = noise(FRAME_SAMPLES, level_dbm0=conditions.noise_dbm0, samplerate=FRAME_SAMPLERATE, rng=self._rng)
+            clean = 0.0 if said is None else said / 32768.0
+            said = to_pcm16(np.clip(clean + hiss, -1.0, 1.0 - 2.0**-15))
+        if conditions.loss_pct and self._rng.random() * 100.0 < conditions.loss_pct:
+            return None
+        return said
+
+    def _skip(self, n_frames: int) -> None:
+        """Let the receivers know of frames that were not made."""
+        for bank in self._banks if n_frames else ():
+            for event in bank.skip(n_frames):
+                self._tell(bank, event)
+
+    def _tell(self, bank: _Bank, event: DetectedTone) -> None:
+        owner = bank.slots[event.channel].owner
+        if owner is None:
+            return
+        media, direction, speaker = owner
+        shift = bank.first_sample - media.start
+        detected = replace(event, start=event.start + shift, stop=event.stop + shift, channel=0)
+        heard = HeardTone(
+            call_id=media.call_id, direction=direction, speaker=speaker, ticks=self._timeline.now, detected=detected
+        )
+        media.paths[direction].heard.append(heard)
+        self._on_tone(heard)
+
+    def _slot(self, media: CallMedia, direction: Direction, speaker: str) -> _Slot:
+        if not self._free:
+            n_channels = max(FIRST_BANK, sum(len(bank.slots) for bank in self._banks))
+            bank = _Bank(n_channels, self._next_frame, self._frames_per_feed)
+            self._banks.append(bank)
+            self._free.extend(reversed(bank.slots))
+        slot = self._free.pop()
+        slot.owner = (media, direction, speaker)
+        return slot
+
+    def _settle_plan(self, path: Path, owner: str, media: CallMedia) -> None:
+        """Move the tones of a plan that has come to its end to the truth."""
+        laid = path.plans.pop(owner, None)
+        if laid is not None:
+            start, plan = laid
+            path.truth.extend(_in_call(truth_of(plan, start, self.now_sample), media.start))
+
+
+def _in_call(tones: list[RenderedTone], start: int) -> list[RenderedTone]:
+    """Count places from the beginning of a call's audio."""
+    return [replace(tone, start=tone.start - start, stop=tone.stop - start) for tone in tones]

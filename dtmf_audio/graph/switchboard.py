@@ -1,0 +1,477 @@
+"""Calls, their audio and their notifications in one: the service without the web, and both ends of every call.
+
+A test drives it directly, with a clock that it moves itself; the emulator drives it by the real clock and speaks HTTP
+for it. Nothing in it waits, and nothing is random that a seed does not give again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from dtmf_audio.errors import InvalidSettingError, InvalidSignalError
+from dtmf_audio.graph.calls import Calls, CallSettings, Notification
+from dtmf_audio.graph.faults import Faults
+from dtmf_audio.graph.lines import Pcm
+from dtmf_audio.graph.media import (
+    BOT,
+    CALLER,
+    CallMedia,
+    Direction,
+    FrameSink,
+    HeardTone,
+    LineConditions,
+    MediaPlane,
+)
+from dtmf_audio.graph.models import (
+    AppHostedMediaConfig,
+    Call,
+    CallState,
+    CancelMediaProcessingOperation,
+    CancelMediaProcessingRequest,
+    CreateCallRequest,
+    MediaConfig,
+    Operation,
+    SendDtmfTonesOperation,
+    SendDtmfTonesRequest,
+    ServiceHostedMediaConfig,
+    SubscribeToToneOperation,
+    SubscribeToToneRequest,
+)
+from dtmf_audio.graph.rendering import TonePlan
+from dtmf_audio.graph.timeline import TICKS_PER_MS, TICKS_PER_SAMPLE, Timeline
+from dtmf_audio.signals import Samples, as_channels, to_float, to_pcm16
+from dtmf_audio.synthesis import DEFAULT_TWIST_DB, FRAME_SAMPLERATE, RenderedTone, Rendering, render
+from dtmf_audio.tones import Pause, Tone, parse_keys
+
+A_CALLBACK = "http://127.0.0.1:9/api/calling"  # of calls whose notifications are read in process
+MAX_NOTIFICATIONS = 100_000  # that are remembered, the latest
+
+Damage = Callable[[Samples], Samples]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedTone:
+    """A tone as the bot is told of it.
+
+    Attributes
+    ----------
+    sequence_id : int
+        Counts from 1 within the call.
+    tone : Tone
+    speaker : str
+        Who pressed it.
+    heard : HeardTone
+        Its place and its measurements.
+    """
+
+    sequence_id: int
+    tone: Tone
+    speaker: str
+    heard: HeardTone
+
+
+class Switchboard:
+    """Calls on a clock of their own.
+
+    Parameters
+    ----------
+    seed : int
+        Of ids, of delays that requests leave to the service, of noise and loss.
+    settings : CallSettings, optional
+    conditions : dict of Direction and LineConditions, optional
+        Of the lines of new calls.
+    record_s : float
+        How much audio of each direction of each call is kept, in seconds.
+    frames_per_feed : int
+        How many 20 ms frames the receivers hear at a time.
+
+    Attributes
+    ----------
+    timeline : Timeline
+    calls : Calls
+        What the bot's requests do.
+    media : MediaPlane
+    faults : Faults
+        What is planned to go wrong.
+    notifications : deque of Notification
+        All that were sent, in order, the latest 100,000.
+    on_notification, on_tone : list of callables
+        Called with every :class:`~dtmf_audio.graph.calls.Notification`; with every
+        :class:`~dtmf_audio.graph.media.HeardTone`, and what the bot is told of it, a :class:`ReceivedTone` or None.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        settings: CallSettings | None = None,
+        conditions: dict[Direction, LineConditions] | None = None,
+        record_s: float = 600.0,
+        frames_per_feed: int = 1,
+    ) -> None:
+        ids, line = np.random.default_rng(seed).spawn(2)
+        self.timeline = Timeline()
+        self.media = MediaPlane(
+            self.timeline,
+            self._heard,
+            rng=line,
+            conditions=conditions,
+            record_s=record_s,
+            frames_per_feed=frames_per_feed,
+        )
+        self.calls = Calls(self.timeline, self, rng=ids, settings=settings)
+        self.faults = Faults()
+        self.notifications: deque[Notification] = deque(maxlen=MAX_NOTIFICATIONS)
+        self.on_notification: list[Callable[[Notification], None]] = []
+        self.on_tone: list[Callable[[HeardTone, ReceivedTone | None], None]] = []
+        self._handles: dict[str, CallHandle] = {}
+
+    # --- time --------------------------------------------------------------------------------------------------------
+
+    @property
+    def now_ms(self) -> float:
+        """Milliseconds since the beginning."""
+        return self.timeline.now / TICKS_PER_MS
+
+    def advance(self, ms: float) -> None:
+        """Let time pass: all that is due happens, in its order."""
+        if not ms >= 0:
+            raise InvalidSettingError(f"the clock was to go on by {ms!r} ms; it must be a number, 0 or more")
+        self.timeline.advance_to(self.timeline.now + round(ms * TICKS_PER_MS))
+
+    # --- calls -------------------------------------------------------------------------------------------------------
+
+    def create(
+        self,
+        request: CreateCallRequest | None = None,
+        *,
+        media: str = "appHosted",
+        callback_uri: str = A_CALLBACK,
+    ) -> CallHandle:
+        """Have the bot call somebody; the call is establishing.
+
+        Parameters
+        ----------
+        request : CreateCallRequest, optional
+            Without it, one is made of the other two.
+        media : {"appHosted", "serviceHosted"}
+            Who has the audio: the bot, or Graph.
+        callback_uri : str
+        """
+        if request is None:
+            configs: dict[str, MediaConfig] = {
+                "appHosted": AppHostedMediaConfig(),
+                "serviceHosted": ServiceHostedMediaConfig(),
+            }
+            if media not in configs:
+                raise InvalidSettingError(f"media is {media!r}; it must be one of {', '.join(configs)}")
+            request = CreateCallRequest(
+                callback_uri=callback_uri, media_config=configs[media], requested_modalities=("audio",)
+            )
+        call = self.calls.create(request)
+        assert call.id is not None
+        return self.call(call.id)
+
+    def establish(self, *, media: str = "appHosted", callback_uri: str = A_CALLBACK) -> CallHandle:
+        """Have the bot call somebody, and wait until the call is established."""
+        call = self.create(media=media, callback_uri=callback_uri)
+        self.advance(self.calls.settings.establish_ms)
+        return call
+
+    def call(self, call_id: str) -> CallHandle:
+        """Return the handle of a call.
+
+        Raises
+        ------
+        GraphServiceError
+            There is no such call any more.
+        """
+        if call_id not in self._handles:
+            self.calls.get(call_id)
+            self._handles[call_id] = CallHandle(self, call_id)
+        return self._handles[call_id]
+
+    # --- what calls tell ---------------------------------------------------------------------------------------------
+
+    def notify(self, notification: Notification) -> None:
+        """Take a notification from the calls, and send what the faults make of it."""
+        for sent in self.faults.deliver(notification):
+            self.notifications.append(sent)
+            for listener in list(self.on_notification):
+                listener(sent)
+        (told,) = notification.body.value
+        (what,) = told.resource_data
+        if isinstance(what, Call) and what.state is CallState.TERMINATED:
+            self._handles.pop(notification.call_id, None)
+
+    def open_media(self, call_id: str) -> None:
+        """Begin the audio of a call."""
+        self.call(call_id).media = self.media.open(call_id)
+
+    def close_media(self, call_id: str) -> None:
+        """End the audio of a call."""
+        self.media.close(call_id)
+
+    def play_tones(self, call_id: str, operation_id: str, plan: TonePlan, start: int) -> None:
+        """Lay out the tones of an operation."""
+        self.media.lay_tones(self.call(call_id).audio, plan, start // TICKS_PER_SAMPLE, owner=operation_id)
+
+    def cut_tones(self, call_id: str, operation_id: str) -> None:
+        """Stop the tones of an operation."""
+        self.media.cut(self.call(call_id).audio, owner=operation_id)
+
+    def _heard(self, heard: HeardTone) -> None:
+        received = None
+        if heard.direction is Direction.TO_BOT:
+            info = self.calls.tone_received(heard.call_id, heard.tone)
+            if info is not None:
+                received = ReceivedTone(
+                    sequence_id=info.sequence_id, tone=info.tone, speaker=heard.speaker, heard=heard
+                )
+                self.call(heard.call_id).bot.received.append(received)
+        for listener in list(self.on_tone):
+            listener(heard, received)
+
+
+class CallHandle:
+    """A call, from both ends; it can be read after the call is over.
+
+    Attributes
+    ----------
+    id : str
+    bot : BotEnd
+    far_end : FarEnd
+    media : CallMedia or None
+        Once the call is established.
+    """
+
+    def __init__(self, switchboard: Switchboard, call_id: str) -> None:
+        self.id = call_id
+        self.switchboard = switchboard
+        self.media: CallMedia | None = None
+        self.bot = BotEnd(self)
+        self.far_end = FarEnd(self)
+
+    # --- what the bot's requests do ----------------------------------------------------------------------------------
+
+    def send_dtmf_tones(
+        self,
+        tones: str | Iterable[Tone | str],
+        *,
+        delay_between_tones_ms: int | None = None,
+        client_context: str | None = None,
+    ) -> SendDtmfTonesOperation:
+        """Send tones, names (``["tone1", "star"]``) or a dial string (``"1*"``), as the request of that name does."""
+        named = list(parse_keys(tones)) if isinstance(tones, str) else list(tones)
+        if any(isinstance(tone, Pause) for tone in named):
+            raise InvalidSettingError("sendDtmfTones has no pauses; give delay_between_tones_ms, or several requests")
+        request = SendDtmfTonesRequest(
+            tones=tuple(named),  # type: ignore[arg-type]  # names are read
+            delay_between_tones_ms=delay_between_tones_ms,
+            client_context=client_context,
+        )
+        return self.switchboard.calls.send_dtmf_tones(self.id, request)
+
+    def subscribe_to_tone(self, *, client_context: str | None = None) -> SubscribeToToneOperation:
+        """Have the bot notified of tones."""
+        return self.switchboard.calls.subscribe_to_tone(self.id, SubscribeToToneRequest(client_context=client_context))
+
+    def cancel_media_processing(self, *, client_context: str | None = None) -> CancelMediaProcessingOperation:
+        """End the tones that are being sent."""
+        request = CancelMediaProcessingRequest(client_context=client_context)
+        return self.switchboard.calls.cancel_media_processing(self.id, request)
+
+    def delete(self) -> None:
+        """Hang up, as the bot."""
+        self.switchboard.calls.delete(self.id)
+
+    # --- what can be read --------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> CallState:
+        """Where the call stands."""
+        calls = self.switchboard.calls
+        state = CallState.TERMINATED if calls.is_over(self.id) else calls.get(self.id).state
+        assert state is not None
+        return state
+
+    @property
+    def operations(self) -> list[Operation]:
+        """The call's operations, oldest first."""
+        return self.switchboard.calls.operations(self.id)
+
+    def operation(self, operation_id: str) -> Operation:
+        """Return an operation as it stands, after the call's end too."""
+        for operation in self.operations:
+            if operation.id == operation_id:
+                return operation
+        raise InvalidSettingError(f"call {self.id} has no operation {operation_id!r}")
+
+    @property
+    def notifications(self) -> list[Notification]:
+        """The call's notifications, oldest first."""
+        return [sent for sent in self.switchboard.notifications if sent.call_id == self.id]
+
+    @property
+    def audio(self) -> CallMedia:
+        """The call's audio.
+
+        Raises
+        ------
+        InvalidSettingError
+            The call is not established yet.
+        """
+        if self.media is None:
+            raise InvalidSettingError(f"call {self.id} is {self.state} and has no audio; wait until it is established")
+        return self.media
+
+
+class _End:
+    """One end of a call."""
+
+    says: Direction
+    hears: Direction
+    speaker: str
+
+    def __init__(self, call: CallHandle) -> None:
+        self._call = call
+
+    @property
+    def heard(self) -> list[HeardTone]:
+        """The tones that were heard here, in order."""
+        return [] if self._call.media is None else list(self._call.media.paths[self.hears].heard)
+
+    @property
+    def keys(self) -> str:
+        """The keys that were heard here: ``"12#"``."""
+        return "" if self._call.media is None else self._call.media.keys(self.hears)
+
+    def recording(self) -> Rendering:
+        """Return what was heard here so far, and the tones in it that the emulator made."""
+        return self._call.switchboard.media.recording(self._call.audio, self.hears)
+
+    def listen(self, sink: FrameSink) -> None:
+        """Have every 20 ms frame that comes here from now on."""
+        self._call.switchboard.media.listen(self._call.audio, self.hears, sink)
+
+    def play(
+        self, samples: npt.ArrayLike, samplerate: int = FRAME_SAMPLERATE, *, speaker: str | None = None
+    ) -> tuple[int, int]:
+        """Play audio from now on, beside what is being played.
+
+        Parameters
+        ----------
+        samples : int16, int32, uint8, float32 or float64, shape (n,)
+        samplerate : int
+            Hz; anything but 16000 is resampled.
+        speaker : str, optional
+            Who says it; another one has another line, with a receiver of its own.
+
+        Returns
+        -------
+        (int, int)
+            Where it lies, in samples of the call at 16 kHz, half-open.
+        """
+        pcm = as_pcm16k(samples, samplerate)
+        call = self._call
+        return call.switchboard.media.lay(call.audio, self.says, speaker or self.speaker, pcm)
+
+    def play_live(self, samples: npt.ArrayLike, *, speaker: str | None = None) -> None:
+        """Play the next buffer of a live stream at 16 kHz, right after the one before.
+
+        Raises
+        ------
+        InvalidSignalError
+            More than 2 s wait to be played.
+        """
+        pcm = as_pcm16k(samples, FRAME_SAMPLERATE)
+        call = self._call
+        call.switchboard.media.lay_live(call.audio, self.says, speaker or self.speaker, pcm)
+
+    def set_conditions(self, conditions: LineConditions) -> None:
+        """Change what the line does to what is said here."""
+        self._call.switchboard.media.set_conditions(self._call.audio, self.says, conditions)
+
+
+class BotEnd(_End):
+    """The bot's end of a call, as its media platform has it.
+
+    Attributes
+    ----------
+    received : list of ReceivedTone
+        The tones that the bot was told of: all where the bot has the audio, else those after ``subscribeToTone``.
+    """
+
+    says, hears, speaker = Direction.TO_FAR_END, Direction.TO_BOT, BOT
+
+    def __init__(self, call: CallHandle) -> None:
+        super().__init__(call)
+        self.received: list[ReceivedTone] = []
+
+
+class FarEnd(_End):
+    """The other end of a call: a person with a telephone, or several."""
+
+    says, hears, speaker = Direction.TO_BOT, Direction.TO_FAR_END, CALLER
+
+    def press(
+        self,
+        keys: str | Iterable[Tone | Pause | str],
+        *,
+        speaker: str | None = None,
+        damage: Damage | None = None,
+        **settings: float,
+    ) -> tuple[RenderedTone, ...]:
+        """Press keys at the bot, from now on.
+
+        Parameters
+        ----------
+        keys : str or iterable of Tone, Pause or str
+            A dial string, or tones.
+        speaker : str, optional
+            Who presses them.
+        damage : callable, optional
+            Takes the keys' audio, (n,) float64 at 16 kHz, and returns what arrives of it: a function of
+            :mod:`dtmf_audio.channel` with its settings filled in.
+        **settings
+            Of :func:`dtmf_audio.render`: ``on_ms``, ``delay_ms``, ``level_dbm0``, ``twist_db`` and so on.
+
+        Returns
+        -------
+        tuple of RenderedTone
+            Where they lie, in samples of the call at 16 kHz.
+        """
+        call = self._call
+        line = call.audio.paths[self.says].conditions
+        if line.twist_db:
+            settings["twist_db"] = settings.get("twist_db", DEFAULT_TWIST_DB) + line.twist_db
+        rendering = render(keys, FRAME_SAMPLERATE, **settings)  # type: ignore[arg-type]
+        samples = rendering.samples if damage is None else damage(rendering.samples)
+        start, _ = self.play(np.clip(samples, -1.0, 1.0 - 2.0**-15), speaker=speaker)
+        truth = tuple(replace(tone, start=tone.start + start, stop=tone.stop + start) for tone in rendering.tones)
+        call.switchboard.media.note_truth(call.audio, self.says, list(truth))
+        return truth
+
+    def hang_up(self) -> None:
+        """End the call from this end."""
+        self._call.switchboard.calls.hang_up(self._call.id)
+
+
+def as_pcm16k(samples: npt.ArrayLike, samplerate: int) -> Pcm:
+    """Return audio as the media platform has it: int16 at 16 kHz, one channel, (n,)."""
+    columns = as_channels(samples)
+    if columns.shape[1] != 1:
+        raise InvalidSignalError(f"audio of {columns.shape[1]} channels was given; give one channel")
+    if columns.dtype == np.int16 and samplerate == FRAME_SAMPLERATE:
+        return np.array(columns[:, 0])
+    audio = to_float(columns[:, 0], np.float64)
+    if samplerate != FRAME_SAMPLERATE:
+        import scipy.signal
+
+        audio = scipy.signal.resample_poly(audio, FRAME_SAMPLERATE, samplerate)
+    return to_pcm16(np.clip(audio, -1.0, 1.0 - 2.0**-15))

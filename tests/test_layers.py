@@ -94,6 +94,10 @@ CONFORMANCE = (
 for number, name in enumerate(CONFORMANCE):
     MAY_IMPORT[f"conformance.{name}"] = CALLABLE | {f"conformance.{earlier}" for earlier in CONFORMANCE[:number]}
 MAY_IMPORT["conformance"] = {"conformance.report", "conformance.runner"}
+# What people's own tests use: all that lies below the command line.
+NOT_BELOW_TESTING = {"", "cli", "__main__", *(name for name in MAY_IMPORT if name.split(".")[0] == "graph")}
+MAY_IMPORT["testing"] = set(MAY_IMPORT) - NOT_BELOW_TESTING
+MAY_IMPORT["testing_plugin"] = {"testing"}
 PURE = {name for name in MAY_IMPORT if name in WORDS} | {
     "signals",
     "synthesis",

@@ -180,8 +180,9 @@ class Path:
     conditions : LineConditions
     tap : Tap or None
     envelope : Envelope
-    sinks : list of callables
-        Called with every frame, an :class:`~dtmf_audio.synthesis.AudioFrame`, silent ones too.
+    sinks : dict of callables
+        Called with every frame, an :class:`~dtmf_audio.synthesis.AudioFrame`, silent ones too; each with what is
+        called when the call ends, if anything is.
     """
 
     def __init__(self, conditions: LineConditions, max_recorded_frames: int) -> None:
@@ -193,7 +194,7 @@ class Path:
         self.plans: dict[str, tuple[int, TonePlan]] = {}
         self.tap = Tap(max_recorded_frames) if max_recorded_frames else None
         self.envelope = Envelope()
-        self.sinks: list[FrameSink] = []
+        self.sinks: dict[FrameSink, Callable[[], None] | None] = {}
         self.live_until: dict[str, int] = {}  # by speaker: where the next live audio begins at the earliest
 
 
@@ -326,7 +327,10 @@ class MediaPlane:
             return
         media.stop = self.now_sample
         for path in media.paths.values():
+            ends = [on_end for on_end in path.sinks.values() if on_end is not None]
             path.sinks.clear()
+            for on_end in ends:
+                on_end()
             for owner in list(path.plans):
                 self._settle_plan(path, owner, media)
             for slot in path.slots.values():
@@ -424,10 +428,26 @@ class MediaPlane:
 
     # --- who listens -------------------------------------------------------------------------------------------------
 
-    def listen(self, media: CallMedia, direction: Direction, sink: FrameSink) -> None:
-        """Have every frame of a direction from now on, until the call ends."""
-        media.paths[direction].sinks.append(sink)
+    def listen(
+        self,
+        media: CallMedia,
+        direction: Direction,
+        sink: FrameSink,
+        *,
+        on_end: Callable[[], None] | None = None,
+    ) -> None:
+        """Have every frame of a direction from now on; ``on_end`` is called when the call ends."""
+        media.paths[direction].sinks[sink] = on_end
         self._wake()
+
+    def unlisten(self, media: CallMedia, direction: Direction, sink: FrameSink) -> None:
+        """Have no more frames; whoever has none already is left alone."""
+        media.paths[direction].sinks.pop(sink, None)
+
+    @property
+    def next_sample(self) -> int:
+        """The first sample of the timeline in a frame that is not made."""
+        return max(self._frame_now(), self._next_frame) * FRAME_SAMPLES
 
     def recording(self, media: CallMedia, direction: Direction) -> Rendering:
         """Return what went over a direction up to now, or to the call's end, and the tones in it that are known.

@@ -192,8 +192,9 @@ class Path:
     conditions : LineConditions
     tap : Tap or None
     envelope : Envelope
-    sinks : list of callables
-        Called with every frame, an :class:`~dtmf_audio.synthesis.AudioFrame`, silent ones too.
+    sinks : dict of callables
+        Called with every frame, an :class:`~dtmf_audio.synthesis.AudioFrame`, silent ones too; each with what is
+        called when the call ends, if anything is.
     """
 
     def __init__(self, conditions: LineConditions, max_recorded_frames: int) -> None:
@@ -205,7 +206,7 @@ class Path:
         self.plans: dict[str, tuple[int, TonePlan]] = {}
         self.tap = Tap(max_recorded_frames) if max_recorded_frames else None
         self.envelope = Envelope()
-        self.sinks: list[FrameSink] = []
+        self.sinks: dict[FrameSink, Callable[[], None] | None] = {}
         self.live_until: dict[str, int] = {}  # by speaker: where the next live audio begins at the earliest
 
     def next_start(self) -> int | None:
@@ -364,13 +365,15 @@ class MediaPlane:
         frame = self._frame_now()
         made: list[_Made] = []
         heard: list[HeardTone] = []
+        ends: list[Callable[[], None]] = []
         for path in media.paths.values():
             for line in path.lines.values():
                 line.cut(stop)
-            if frame * FRAME_SAMPLES < stop and self._busy.pop(path, None) is not None:
+            if frame * FRAME_SAMPLES < stop and path in self._busy:
                 heard += self._catch_up(frame)
                 made += self._take(media, path, frame)
             self._busy.pop(path, None)
+            ends += [on_end for on_end in path.sinks.values() if on_end is not None]
             path.sinks.clear()
             for owner in list(path.plans):
                 self._settle_plan(path, owner, media)
@@ -379,6 +382,8 @@ class MediaPlane:
         self._awake_until = max(self._awake_until, frame + SETTLE_FRAMES)
         self._set_tick()
         self._tell(made, heard)
+        for on_end in ends:
+            on_end()
 
     def get(self, call_id: str) -> CallMedia | None:
         """Return the audio of a call that is established."""
@@ -493,18 +498,28 @@ class MediaPlane:
 
     # --- who listens -------------------------------------------------------------------------------------------------
 
-    def listen(self, media: CallMedia, direction: Direction, sink: FrameSink) -> Callable[[], None]:
-        """Have every frame of a direction from now on, until the call ends or what is returned is called."""
+    def listen(
+        self,
+        media: CallMedia,
+        direction: Direction,
+        sink: FrameSink,
+        *,
+        on_end: Callable[[], None] | None = None,
+    ) -> None:
+        """Have every frame of a direction from now on; ``on_end`` is called when the call ends."""
         self._check_open(media)
         path = media.paths[direction]
-        path.sinks.append(sink)
+        path.sinks[sink] = on_end
         self._wake(media, path)
 
-        def stop() -> None:
-            if sink in path.sinks:
-                path.sinks.remove(sink)
+    def unlisten(self, media: CallMedia, direction: Direction, sink: FrameSink) -> None:
+        """Have no more frames; whoever has none already is left alone."""
+        media.paths[direction].sinks.pop(sink, None)
 
-        return stop
+    @property
+    def next_sample(self) -> int:
+        """The first sample of the timeline in a frame that is not made."""
+        return max(self._frame_now(), self._next_frame) * FRAME_SAMPLES
 
     def recording(self, media: CallMedia, direction: Direction) -> Rendering:
         """Return what went over a direction up to the last whole frame, or to the call's end, and its known tones.

@@ -75,6 +75,8 @@ class HttpRequest:
     method : str
     path : str
         As it was sent, still percent-encoded, without the query.
+    query : str
+        What follows the path's question mark, still percent-encoded.
     headers : mapping
         Names in lower case.
     body : bytes
@@ -83,6 +85,7 @@ class HttpRequest:
 
     method: str
     path: str
+    query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     scheme: str = "http"

@@ -392,9 +392,13 @@ class _End:
         """Return what was heard here so far, and the tones in it that the emulator made."""
         return self._call.switchboard.media.recording(self._call.audio, self.hears)
 
-    def listen(self, sink: FrameSink) -> Callable[[], None]:
-        """Have every 20 ms frame that comes here from now on; call what is returned to have no more."""
-        return self._call.switchboard.media.listen(self._call.audio, self.hears, sink)
+    def listen(self, sink: FrameSink, *, on_end: Callable[[], None] | None = None) -> None:
+        """Have every 20 ms frame that comes here from now on; ``on_end`` is called when the call ends."""
+        self._call.switchboard.media.listen(self._call.audio, self.hears, sink, on_end=on_end)
+
+    def unlisten(self, sink: FrameSink) -> None:
+        """Have no more frames."""
+        self._call.switchboard.media.unlisten(self._call.audio, self.hears, sink)
 
     def play(
         self, samples: npt.ArrayLike, samplerate: int = FRAME_SAMPLERATE, *, speaker: str | None = None

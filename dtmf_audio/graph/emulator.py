@@ -1,0 +1,313 @@
+"""Graph's calls on a port of this machine, in a thread of its own: start it, point a bot at it, look at what it did.
+
+::
+
+    with Emulator(clock="virtual") as emulator:
+        client.request_adapter.base_url = emulator.base_url
+        ...
+        emulator.advance(12_000)
+        assert emulator.call(call_id).far_end_keys == "123"
+
+What it does not do: Teams, tenants, users, SIP, RTP; the signature of tokens; prompts, recordings, transfers, mute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import socket
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import numpy.typing as npt
+import uvicorn
+
+from dtmf_audio.errors import DtmfError, InvalidSettingError
+from dtmf_audio.graph.calls import Notification
+from dtmf_audio.graph.faults import NotificationFault, RequestFault
+from dtmf_audio.graph.media import Direction
+from dtmf_audio.graph.models import CallState, Operation
+from dtmf_audio.graph.service import LoggedRequest, Service, ServiceSettings
+from dtmf_audio.graph.switchboard import A_CALLBACK, CallHandle, ReceivedTone, Switchboard
+from dtmf_audio.graph.web import create_app
+from dtmf_audio.synthesis import RenderedTone, Rendering
+from dtmf_audio.tones import Pause, Tone
+
+_T = TypeVar("_T")
+START_TIMEOUT_S = 30.0
+WAIT_TIMEOUT_S = 10.0
+
+
+class Emulator:
+    """The emulator, served on a port.
+
+    Parameters
+    ----------
+    host : str
+        Address to listen on.
+    port : int
+        0 for a free one.
+    **settings
+        Of :class:`~dtmf_audio.graph.service.ServiceSettings`: ``clock``, ``seed``, ``status_case`` and so on.
+
+    Attributes
+    ----------
+    service : Service
+        Lives in the emulator's own thread; use :meth:`do` to reach it.
+    """
+
+    def __init__(self, *, host: str = "127.0.0.1", port: int = 0, **settings: Any) -> None:
+        known = {field.name for field in dataclasses.fields(ServiceSettings)}
+        for name in settings:
+            if name not in known:
+                raise InvalidSettingError(f"{name} is no setting of the emulator; it has {', '.join(sorted(known))}")
+        self.settings = ServiceSettings(**settings)
+        self.service = Service(self.settings)
+        self._host = host
+        self._port = port
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self._address = ""
+
+    # --- running -----------------------------------------------------------------------------------------------------
+
+    def start(self) -> Self:
+        """Listen, and return when it does.
+
+        Raises
+        ------
+        DtmfError
+            The address cannot be listened on.
+        """
+        listening = listen(self._host, self._port)
+        host, port = listening.getsockname()[:2]
+        self._address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        hosts = {*self.settings.allowed_hosts, self._host}
+        config = uvicorn.Config(
+            create_app(self.service, hosts=hosts),
+            log_level="critical",
+            access_log=False,
+            lifespan="on",
+            ws_max_size=2**20,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._run, args=(listening,), name="dtmf-audio-emulator", daemon=True)
+        self._thread.start()
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline:
+                raise DtmfError(f"the emulator did not start on {self._address}; try another port")
+            time.sleep(0.002)
+        return self
+
+    def stop(self) -> None:
+        """Stop listening; calls end with it."""
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = True
+            self._server.force_exit = True
+            self._thread.join()
+        self._server = self._thread = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _run(self, listening: socket.socket) -> None:
+        assert self._server is not None
+        with asyncio.Runner() as runner:
+            self._loop = runner.get_loop()
+            runner.run(self._server.serve(sockets=[listening]))
+        listening.close()
+
+    @property
+    def url(self) -> str:
+        """The address of the status page and the control API: ``http://127.0.0.1:PORT``."""
+        return self._address
+
+    @property
+    def base_url(self) -> str:
+        """The address for Graph clients: ``http://127.0.0.1:PORT/v1.0``."""
+        return f"{self._address}/v1.0"
+
+    # --- reaching in -------------------------------------------------------------------------------------------------
+
+    def do(self, what: Callable[[Switchboard], _T]) -> _T:
+        """Do something with the switchboard, in the emulator's thread, and return what it returns."""
+
+        async def done() -> _T:
+            return self.service.do(what)
+
+        return self._wait_for(done())
+
+    def advance(self, ms: float) -> None:
+        """Let time pass on the virtual clock, while the bot takes its notifications.
+
+        Raises
+        ------
+        InvalidSettingError
+            The clock is real, or the time is no number.
+        """
+        self._wait_for(self.service.advance(ms))
+
+    def drain(self) -> None:
+        """Wait until every notification was taken or given up."""
+        self._wait_for(self.service.webhooks.drained())
+
+    def _wait_for(self, what: Coroutine[Any, Any, _T]) -> _T:
+        if self._loop is None or self._thread is None or not self._thread.is_alive():
+            what.close()
+            raise DtmfError("the emulator does not run; start it first")
+        future: Future[_T] = asyncio.run_coroutine_threadsafe(what, self._loop)
+        return future.result()
+
+    def wait_until(self, holds: Callable[[], bool], *, timeout_s: float = WAIT_TIMEOUT_S, what: str = "it") -> None:
+        """Wait on the real clock until something holds.
+
+        Raises
+        ------
+        TimeoutError
+            It does not in time.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not holds():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{what} did not come true within {timeout_s:g} s")
+            time.sleep(0.005)
+
+    # --- what happened -----------------------------------------------------------------------------------------------
+
+    @property
+    def notifications(self) -> list[Notification]:
+        """All notifications so far, in order."""
+        return self.do(lambda switchboard: list(switchboard.notifications))
+
+    @property
+    def requests(self) -> list[LoggedRequest]:
+        """All requests so far, in order."""
+        return self.do(lambda _: list(self.service.requests))
+
+    def plan_fault(self, fault: RequestFault | NotificationFault) -> None:
+        """Plan a fault."""
+        self.do(lambda switchboard: switchboard.faults.plan(fault))
+
+    # --- calls -------------------------------------------------------------------------------------------------------
+
+    def call(self, call_id: str) -> EmulatedCall:
+        """Return a call, to look at and to press keys in.
+
+        Raises
+        ------
+        GraphServiceError
+            There is no such call any more.
+        """
+        return EmulatedCall(self, self.do(lambda switchboard: switchboard.call(call_id)))
+
+    def calls(self) -> list[EmulatedCall]:
+        """Return the calls that are not over."""
+
+        def live(switchboard: Switchboard) -> list[CallHandle]:
+            ids = [call.id for call in switchboard.calls.all() if call.id is not None]
+            return [switchboard.call(call_id) for call_id in ids if not switchboard.calls.is_over(call_id)]
+
+        return [EmulatedCall(self, call) for call in self.do(live)]
+
+    def ring(self, callback_uri: str) -> EmulatedCall:
+        """Call the bot: it is notified of an incoming call at its address."""
+        call_id = self.do(lambda switchboard: switchboard.calls.ring(callback_uri=callback_uri).id)
+        assert call_id is not None
+        return self.call(call_id)
+
+    def establish(self, *, media: str = "appHosted", callback_uri: str = A_CALLBACK) -> EmulatedCall:
+        """Have a call made as if the bot had asked for it, and return it when it is established."""
+        call = EmulatedCall(self, self.do(lambda board: board.create(media=media, callback_uri=callback_uri)))
+        if self.settings.clock == "virtual":
+            self.advance(self.settings.calls.establish_ms)
+        self.wait_until(lambda: call.state is CallState.ESTABLISHED, what="the call's establishing")
+        return call
+
+
+class EmulatedCall:
+    """A call of an emulator that runs in another thread.
+
+    Attributes
+    ----------
+    id : str
+    """
+
+    def __init__(self, emulator: Emulator, handle: CallHandle) -> None:
+        self.id = handle.id
+        self._emulator = emulator
+        self._handle = handle
+
+    def press(
+        self, keys: str | list[Tone | Pause | str], *, speaker: str | None = None, **settings: float
+    ) -> tuple[RenderedTone, ...]:
+        """Press keys at the bot; as :meth:`~dtmf_audio.graph.switchboard.FarEnd.press`."""
+        return self._emulator.do(lambda _: self._handle.far_end.press(keys, speaker=speaker, **settings))  # type: ignore[arg-type]
+
+    def play(self, samples: npt.ArrayLike, samplerate: int = 16_000, *, speaker: str | None = None) -> tuple[int, int]:
+        """Play audio at the bot; as :meth:`~dtmf_audio.graph.switchboard.FarEnd.play`."""
+        return self._emulator.do(lambda _: self._handle.far_end.play(samples, samplerate, speaker=speaker))
+
+    def hang_up(self) -> None:
+        """End the call from the far end."""
+        self._emulator.do(lambda _: self._handle.far_end.hang_up())
+
+    @property
+    def state(self) -> CallState:
+        """Where the call stands."""
+        return self._emulator.do(lambda _: self._handle.state)
+
+    @property
+    def operations(self) -> list[Operation]:
+        """The call's operations, oldest first."""
+        return self._emulator.do(lambda _: self._handle.operations)
+
+    @property
+    def notifications(self) -> list[Notification]:
+        """The call's notifications, oldest first."""
+        return self._emulator.do(lambda _: self._handle.notifications)
+
+    @property
+    def far_end_keys(self) -> str:
+        """The keys that were heard at the far end: ``"12#"``."""
+        return self._emulator.do(lambda _: self._handle.far_end.keys)
+
+    @property
+    def received(self) -> list[ReceivedTone]:
+        """The tones that the bot was told of."""
+        return self._emulator.do(lambda _: list(self._handle.bot.received))
+
+    def recording(self, direction: Direction | str) -> Rendering:
+        """Return what went over a direction so far, ``"toFarEnd"`` or ``"toBot"``, and the tones in it."""
+        end = self._handle.far_end if Direction(direction) is Direction.TO_FAR_END else self._handle.bot
+        return self._emulator.do(lambda _: end.recording())
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    Raises
+    ------
+    DtmfError
+        The address cannot be listened on.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(1024)
+    except (OSError, OverflowError) as error:
+        listening.close()
+        raise DtmfError(f"{host}:{port} cannot be listened on ({error}); choose another address or port") from error
+    return listening

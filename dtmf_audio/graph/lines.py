@@ -100,12 +100,12 @@ class Line:
                 self._next_tone(clip.owner)
         if not self._sounding:
             return None
-        heard = [clip for clip in self._sounding if clip.stop > max(clip.start, start)]
+        heard = [clip for clip in self._sounding if clip.stop > start and clip.stop > clip.start]
         self._sounding = [clip for clip in heard if clip.stop > stop]
         if not heard:
             return None
-        if len(heard) == 1 and heard[0].start <= start and heard[0].stop >= stop:
-            clip = heard[0]
+        clip = heard[0]
+        if len(heard) == 1 and clip.start <= start and clip.stop >= stop:
             return clip.samples[start - clip.start : stop - clip.start]
         total = np.zeros(n_samples, np.int32)
         for clip in heard:

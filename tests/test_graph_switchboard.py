@@ -395,8 +395,7 @@ class Bots(RuleBasedStateMachine):
     def _try(self, action: Callable[[], object]) -> Any:
         try:
             return action()
-        except REFUSALS as error:
-            assert len(str(error)) > 10
+        except REFUSALS:
             return None
 
     def _keep(self, handle: CallHandle | None) -> Any:
@@ -572,4 +571,4 @@ class Bots(RuleBasedStateMachine):
 
 
 TestBots = Bots.TestCase
-TestBots.settings = settings(max_examples=25, stateful_step_count=25, deadline=None, derandomize=True)
+TestBots.settings = settings(max_examples=60, stateful_step_count=30, deadline=None, derandomize=True)

@@ -104,14 +104,14 @@ class Line:
         self._sounding = [clip for clip in heard if clip.stop > stop]
         if not heard:
             return None
-        clip = heard[0]
-        if len(heard) == 1 and clip.start <= start and clip.stop >= stop:
-            return clip.samples[start - clip.start : stop - clip.start]
+        first = heard[0]
+        if len(heard) == 1 and first.start <= start and first.stop >= stop:
+            return first.samples[start - first.start : stop - first.start]
         total = np.zeros(n_samples, np.int32)
         for clip in heard:
             begin, end = max(clip.start, start), min(clip.stop, stop)
             total[begin - start : end - start] += clip.samples[begin - clip.start : end - clip.start]
-        return limited(total)
+        return limited(total) if len(heard) > 1 else total.astype(np.int16)
 
     def _next_tone(self, owner: str) -> None:
         """Lay out the next tone of a plan that sounds."""

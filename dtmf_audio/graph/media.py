@@ -163,7 +163,10 @@ class Envelope:
 
     def note(self, index: int, frame: Pcm) -> None:
         """Take note of a frame; those that were skipped were silent."""
-        self._go_on(index)
+        if index == self._last + 1:
+            self._last = index
+        else:
+            self._go_on(index)
         peak = max(int(np.maximum.reduce(frame)), -int(np.minimum.reduce(frame)))
         self._peaks[index % ENVELOPE_FRAMES] = min(peak * 255 // 32768, 255)
 
@@ -173,6 +176,7 @@ class Envelope:
         return [self._peaks[frame % ENVELOPE_FRAMES] for frame in range(max(0, index - ENVELOPE_FRAMES), index)]
 
     def _go_on(self, index: int) -> None:
+        """Take note of silence up to a frame."""
         for silent in range(max(self._last + 1, index - ENVELOPE_FRAMES + 1), index + 1):
             self._peaks[silent % ENVELOPE_FRAMES] = 0
         self._last = max(self._last, index)
@@ -622,7 +626,7 @@ class MediaPlane:
         index = frame - media.start // FRAME_SAMPLES
         if parts:
             self._awake_until = max(self._awake_until, frame + SETTLE_FRAMES)
-            mixed = parts[0] if len(parts) == 1 else limited(np.sum(parts, axis=0, dtype=np.int32))
+            mixed = parts[0] if len(parts) == 1 else limited(np.array(parts).sum(axis=0, dtype=np.int32))
             path.envelope.note(index, mixed)
             if path.tap is not None:
                 path.tap.keep(index, mixed)

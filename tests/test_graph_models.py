@@ -11,6 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from graph_bodies import (
+    CANCELLED,
+    PROMPT_PLAYED,
+    RUNNING,
+    SUBSCRIBED,
+    calls,
+    json_values,
+    likely_values,
+    media_configs,
+    objects,
+    operations,
+    texts,
+    tone_infos,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -650,37 +664,6 @@ def test_a_call_that_would_be_refused_cannot_be_made() -> None:
 
 # --- operations --------------------------------------------------------------------------------------------------
 
-RUNNING = {
-    "@odata.type": "#microsoft.graph.sendDtmfTonesOperation",
-    "status": "running",
-    "clientContext": "e0be71f1-a14f-4cec-b65a-e7aba5db7c53",
-    "id": "d36fe651-9f50-484d-bd4b-1e6415eae448",
-}
-SUBSCRIBED = {
-    "@odata.type": "#microsoft.graph.subscribeToToneOperation",
-    "clientContext": "clientContext-value",
-    "id": "0fe0623f-d628-42ed-b4bd-8ac290072cc5",
-    "status": "completed",
-}
-CANCELLED = {
-    "@odata.type": "#microsoft.graph.cancelMediaProcessingOperation",
-    "status": "completed",
-    "clientContext": "d45324c1-fcb5-430a-902c-f20af696537c",
-    "id": "0fe0623f-d628-42ed-b4bd-8ac290072cc5",
-}
-PROMPT_PLAYED = {
-    "@odata.type": "#microsoft.graph.playPromptOperation",
-    "@odata.etag": 'W/"54451"',
-    "id": "0fe0623f-d628-42ed-b4bd-8ac290072cc5",
-    "resultInfo": {
-        "@odata.type": "#microsoft.graph.resultInfo",
-        "code": 200,
-        "subcode": 0,
-        "message": "Action completed successfully.",
-    },
-    "clientContext": "d45324c1-fcb5-430a-902c-f20af696537c",
-    "status": "completed",
-}
 OPERATIONS = [RUNNING, SUBSCRIBED, CANCELLED, PROMPT_PLAYED]
 KINDS = [SendDtmfTonesOperation, SubscribeToToneOperation, CancelMediaProcessingOperation, UnknownOperation]
 
@@ -1093,26 +1076,6 @@ def test_refuses_what_is_no_error(body: object, message: str) -> None:
 
 # --- all of them -------------------------------------------------------------------------------------------------
 
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=8,
-)
-WIRE_NAMES = (
-    *("@odata.type", "id", "status", "completionReason", "clientContext", "resultInfo", "code", "subcode", "message"),
-    *("state", "direction", "callbackUri", "mediaConfig", "mediaState", "audio", "blob", "preFetchMedia", "targets"),
-    *("requestedModalities", "toneInfo", "sequenceId", "tone", "source", "subject", "tenantId", "error", "innerError"),
-)
-WIRE_VALUES = (
-    *("running", "Completed", "established", "active", "unknown", "incoming", "200", "tone1", "audio", "1"),
-    *("#microsoft.graph.call", "#microsoft.graph.sendDtmfTonesOperation", "microsoft.graph.appHostedMediaConfig"),
-    *("#microsoft.graph.serviceHostedMediaConfig", "#microsoft.graph.resultInfo", "https://bot.contoso.com", "x" * 257),
-)
-likely_values = st.recursive(
-    st.sampled_from(WIRE_VALUES) | st.none() | st.integers(-1, 300) | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WIRE_NAMES), inner, max_size=6),
-    max_leaves=16,
-)
 READERS = [
     *(SubscribeToToneRequest.from_json, CancelMediaProcessingRequest.from_json, CreateCallRequest.from_json),
     *(SendDtmfTonesOperation.from_json, SubscribeToToneOperation.from_json, CancelMediaProcessingOperation.from_json),
@@ -1137,51 +1100,6 @@ def test_any_json_is_read_and_written_or_refused_with_a_remedy(read: Any, body: 
     assert refusal is None or "; " in refusal
 
 
-contexts = st.none() | st.text(max_size=256)
-texts = st.none() | st.text(max_size=8)
-results = st.none() | st.builds(
-    ResultInfo, code=st.integers(-(2**31), 2**31 - 1), subcode=st.integers(0, 999), message=texts
-)
-tone_infos = st.builds(ToneInfo, sequence_id=st.integers(-(2**63), 2**63 - 1), tone=st.sampled_from(Tone))
-objects = st.dictionaries(st.text(max_size=3), json_values, max_size=3)
-media_configs = st.builds(AppHostedMediaConfig, blob=texts) | st.builds(
-    ServiceHostedMediaConfig, pre_fetch_media=st.lists(objects, max_size=2).map(tuple)
-)
-kept = st.dictionaries(
-    st.sampled_from(["@odata.context", "chatInfo", "x"]), json_values.filter(lambda x: x is not None)
-)
-common = {
-    "id": st.text(max_size=8),
-    "status": st.none() | st.sampled_from(OperationStatus),
-    "client_context": contexts,
-    "result_info": results,
-    "extra": kept,
-}
-operations = (
-    st.builds(SendDtmfTonesOperation, completion_reason=st.none() | st.sampled_from(CompletionReason), **common)
-    | st.builds(SubscribeToToneOperation, **common)
-    | st.builds(CancelMediaProcessingOperation, **common)
-    | st.builds(UnknownOperation, type_name=st.sampled_from(["playPromptOperation", "recordOperation"]), **common)
-)
-calls = st.builds(
-    Call,
-    id=st.text(max_size=8),
-    state=st.none() | st.sampled_from(CallState),
-    callback_uri=texts,
-    direction=st.none() | st.sampled_from(CallDirection),
-    media_config=st.none() | media_configs,
-    audio=st.none() | st.sampled_from(MediaState),
-    requested_modalities=st.lists(st.text(max_size=8), max_size=2).map(tuple),
-    call_chain_id=texts,
-    my_participant_id=texts,
-    tenant_id=texts,
-    subject=texts,
-    source=st.none() | objects,
-    targets=st.lists(objects, max_size=2).map(tuple),
-    result_info=results,
-    tone_info=st.none() | tone_infos,
-    extra=kept,
-)
 requests_for_calls = st.builds(
     CreateCallRequest,
     callback_uri=st.sampled_from(["https://bot.contoso.com/callback", "http://127.0.0.1:8080"]),
@@ -1209,3 +1127,8 @@ def test_any_call_reads_back_the_same(made: Any) -> None:
 @given(made=st.builds(GraphError, status=st.just(400), code=texts.map(str), message=texts.map(str), request_id=texts))
 def test_any_error_reads_back_the_same(made: GraphError) -> None:
     assert GraphError.from_json(json.dumps(made.to_dict()), status=400) == made
+
+
+@given(made=requests_for_calls)
+def test_any_request_for_a_call_reads_back_the_same(made: CreateCallRequest) -> None:
+    assert CreateCallRequest.from_json(json.dumps(made.to_dict())) == made

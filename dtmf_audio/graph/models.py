@@ -669,7 +669,10 @@ class CreateCallRequest(_FromJson):
                 'write an object, such as {"identity": {"application": {"id": "1"}}}, or leave it out'
             )
         check_text(self.subject, "subject", example='"Support"')
-        check_names(self.extra, (*_CALL_FIELDS, *_CALL_OTHERS), of="a call", takes=_CALL_TAKES)
+        for name in _CALL_FIELDS:
+            if name in self.extra:
+                raise InvalidRequestError(f"extra has {name}, which has a field of its own; give it there")
+        check_names(self.extra, _CALL_OTHERS, of="a call", takes=_CALL_TAKES)
 
     @classmethod
     def from_dict(cls, body: object) -> Self:
@@ -1000,7 +1003,9 @@ class CancelMediaProcessingOperation(_Operation):
 
     def to_dict(self, *, status_case: StatusCase = "camelCase") -> dict[str, Any]:
         """Return it ready for :func:`json.dumps`."""
-        return _plain_operation(self, self._TYPE, status_case)
+        body = _plain_operation(self, self._TYPE, status_case)
+        first = ("@odata.type", "status", "clientContext", "id")
+        return {name: body[name] for name in first if name in body} | body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1278,7 +1283,7 @@ class GraphError:
         if not isinstance(code, str):
             raise InvalidRequestError(f'error.code is {shown(code)}; write a string, such as "BadRequest"')
         message = error.get("message")
-        inner = error.get("innerError", error.get("innererror"))
+        inner = error.get("innerError") or error.get("innererror")
         ids = Properties(inner if isinstance(inner, dict) else {})
         return cls(
             status=status,

@@ -625,6 +625,25 @@ def test_conditions_of_an_unknown_direction_are_refused() -> None:
         Switchboard(conditions={"up": NOISY})  # type: ignore[dict-item]
 
 
+@pytest.mark.parametrize("conditions", [None, {}, "noisy"])
+def test_conditions_that_are_none_are_refused_and_the_line_stays(conditions: Any) -> None:
+    with pytest.raises(InvalidSettingError, match=r"the conditions are .*; give LineConditions"):
+        Switchboard(conditions={Direction.TO_BOT: conditions})
+    board = Switchboard()
+    call = board.establish()
+    with pytest.raises(InvalidSettingError, match=r"the conditions are .*; give LineConditions"):
+        call.far_end.set_conditions(conditions)
+    call.far_end.press("1")
+    board.advance(500)
+    assert call.bot.keys == "1"
+
+
+def test_a_listener_that_cannot_be_called_is_refused() -> None:
+    call = Switchboard().establish()
+    with pytest.raises(InvalidSettingError, match="the listener is 5; give what can be called with a frame"):
+        call.bot.listen(5)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("speaker", [5, ("a",), b"a"])
 def test_a_speaker_without_a_name_is_refused(speaker: Any) -> None:
     call = Switchboard().establish()

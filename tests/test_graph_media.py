@@ -233,6 +233,22 @@ def test_a_listener_has_the_last_part_of_a_frame_when_the_call_ends_and_no_more(
     assert events == ["end after 6"]
 
 
+def test_calls_that_end_within_a_frame_leave_the_others_in_place() -> None:
+    board = Switchboard()
+    first, second, third = (board.establish() for _ in range(3))
+    board.advance(12_345.0)  # all is silent, no frame is made
+    for call in (first, second):
+        call.bot.play(np.full(800, 5, np.int16))
+        board.advance(1)
+        call.delete()
+    truth = third.far_end.press("159")
+    board.advance(2000)
+    for call, n_samples in ((first, 16), (second, 16)):
+        samples = call.far_end.recording().samples
+        assert np.count_nonzero(samples) == np.count_nonzero(samples[-16:]) == n_samples
+    assert_heard(list(truth), third.bot.heard)
+
+
 def test_a_listener_that_has_enough_has_no_more() -> None:
     board = Switchboard()
     call = board.establish()

@@ -96,7 +96,7 @@ MAY_IMPORT["conformance"] = {"conformance.report", "conformance.runner"}
 # Graph's calls: each module knows those before it, and what makes and hears tones.
 GRAPH = (
     *("wire", "models", "notifications", "timeline", "rendering", "calls", "faults"),
-    *("lines", "media", "switchboard", "routes"),
+    *("lines", "media", "switchboard", "endpoints", "routes", "openapi"),
 )
 for number, name in enumerate(GRAPH):
     earlier = {f"graph.{room}" for room in GRAPH[:number]}

@@ -669,7 +669,7 @@ class CreateCallRequest(_FromJson):
                 'write an object, such as {"identity": {"application": {"id": "1"}}}, or leave it out'
             )
         check_text(self.subject, "subject", example='"Support"')
-        check_names(self.extra, (*_CALL_FIELDS, *_CALL_OTHERS), of="a call", takes=_CALL_TAKES)
+        check_names(self.extra, CALL_PROPERTIES, of="a call", takes=_CALL_TAKES)
 
     @classmethod
     def from_dict(cls, body: object) -> Self:
@@ -682,7 +682,7 @@ class CreateCallRequest(_FromJson):
         """
         found = cls._object(body)
         check_type(found, "call", of="a call")
-        check_names(found, (*_CALL_FIELDS, *_CALL_OTHERS), of="a call", takes=_CALL_TAKES)
+        check_names(found, CALL_PROPERTIES, of="a call", takes=_CALL_TAKES)
         for name, remedy in _CALL_NEEDS.items():
             if found.get(name) is None:
                 raise InvalidRequestError(f"{name} is {'null' if name in found else 'missing'}; {remedy}")
@@ -732,6 +732,7 @@ _CALL_OTHERS = (  # the other properties of graph.call, v1.0 and, from answeredB
     *("answeredBy", "activeModalities", "meetingCapability", "ringingTimeoutInSeconds", "routingPolicies"),
     "terminationReason",
 )
+CALL_PROPERTIES = (*_CALL_FIELDS, *_CALL_OTHERS)
 _CALL_TAKES = f"{', '.join(_CALL_FIELDS)}, chatInfo, meetingInfo and the other properties of Graph's call"
 _WRITE_A_URI = 'write the address that takes the notifications, such as "https://bot.contoso.com/callback"'
 _WRITE_MODALITIES = f'write a list of {", ".join(MODALITIES)}, such as ["audio"]'
@@ -797,8 +798,10 @@ class AnswerRequest(_FromJson):
     def __post_init__(self) -> None:
         """Check the values, by the names that they have on the wire."""
         _check_callback_uri(self.callback_uri)
-        accepted = _read_modalities(self.accepted_modalities, "acceptedModalities") if self.accepted_modalities else ()
-        object.__setattr__(self, "accepted_modalities", accepted)
+        accepted = self.accepted_modalities
+        if not isinstance(accepted, list | tuple) or accepted:
+            accepted = _read_modalities(accepted, "acceptedModalities")
+        object.__setattr__(self, "accepted_modalities", tuple(accepted))
         if not isinstance(self.media_config, AppHostedMediaConfig | ServiceHostedMediaConfig):
             raise InvalidRequestError(f"mediaConfig is {shown(self.media_config)}; {_WRITE_A_MEDIA_CONFIG}")
 
@@ -817,14 +820,74 @@ class AnswerRequest(_FromJson):
             if found.get(name) is None:
                 remedy = _CALL_NEEDS[name]
                 raise InvalidRequestError(f"{name} is {'null' if name in found else 'missing'}; {remedy}")
+        media_config = media_config_from_dict(found["mediaConfig"])
+        check_names(found["mediaConfig"], media_config._NAMES, of=type_name(media_config.to_dict()) or "mediaConfig")
+        if found.get("participantCapacity") is not None:
+            check_integer(found["participantCapacity"], "participantCapacity", MAX_INT32)
         return cls(
             callback_uri=found["callbackUri"],
-            media_config=media_config_from_dict(found["mediaConfig"]),
-            accepted_modalities=found.get("acceptedModalities") or (),
+            media_config=media_config,
+            accepted_modalities=() if found.get("acceptedModalities") is None else found["acceptedModalities"],
         )
 
 
 _ANSWER_FIELDS = ("callbackUri", "mediaConfig", "acceptedModalities", "participantCapacity", "callOptions")
+
+
+class RejectReason(enum.StrEnum):
+    """``rejectReason``: why the bot does not take a call."""
+
+    NONE = "none"
+    BUSY = "busy"
+    FORBIDDEN = "forbidden"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectRequest(_FromJson):
+    """Body of ``POST /communications/calls/{id}/reject``; what is no such body cannot be made.
+
+    Attributes
+    ----------
+    reason : RejectReason or None
+        Read in any case: the documentation's table has ``Busy``, its example ``busy``.
+    callback_uri : str or None
+        Absolute http or https URI.
+
+    Raises
+    ------
+    InvalidRequestError
+        A value that the service's schema does not allow.
+    """
+
+    _WHAT = "the request"
+    _EXAMPLE = '{"reason": "busy"}'
+
+    reason: RejectReason | None = None
+    callback_uri: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the values, by the names that they have on the wire."""
+        if self.reason is not None:
+            names = {member.value: member for member in RejectReason}
+            name = self.reason.lower() if isinstance(self.reason, str) else ""
+            if name not in names:
+                raise InvalidRequestError(f"reason is {shown(self.reason)}; write one of {', '.join(RejectReason)}")
+            object.__setattr__(self, "reason", names[name])
+        if self.callback_uri is not None:
+            _check_callback_uri(self.callback_uri)
+
+    @classmethod
+    def from_dict(cls, body: object) -> Self:
+        """Read a body that is parsed already.
+
+        Raises
+        ------
+        InvalidRequestError
+            It is no ``reject`` request.
+        """
+        found = cls._object(body)
+        check_names(found, ("reason", "callbackUri"), of="reject")
+        return cls(reason=found.get("reason"), callback_uri=found.get("callbackUri"))
 
 
 # --- operations --------------------------------------------------------------------------------------------------

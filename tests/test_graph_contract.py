@@ -449,7 +449,8 @@ def test_curl_without_a_content_type_is_told_what_to_send() -> None:
         b'{"tones": ["tone1"]}',
     )
     assert json_of(answered(Service(), raw))["error"]["message"] == (
-        f"{UNREADABLE} Content-Type is 'application/x-www-form-urlencoded'; send application/json."
+        f"{UNREADABLE} Content-Type is 'application/x-www-form-urlencoded'; send application/json "
+        "(curl -d says that by itself: give it -H 'Content-Type: application/json')."
     )
 
 

@@ -205,9 +205,9 @@ _TEXT: Json = {"type": "string"}
 _CONTEXT: Json = {"type": "string", "maxLength": MAX_CLIENT_CONTEXT}
 _URI: Json = {
     "type": "string",
-    "format": "uri",
-    "pattern": "^https?://[A-Za-z0-9.-]+(:[0-9]{1,4})?(/[!-~]*)?$",
-    "description": "An absolute http or https URI. (More are taken than the pattern lets through.)",
+    "pattern": "^https?://[A-Za-z0-9.-]+(:[0-9]{1,4})?([/?#][!-~]*)?$",
+    "description": "An absolute http or https URI. More are taken than the pattern lets through: ports of five digits, "
+    "IPv6, names that are not ASCII.",
 }
 
 

@@ -74,6 +74,7 @@ CALLING_ROLES = (  # quoted: Graph's documentation of create call
     "Calls.JoinGroupCall.All",
     "Calls.JoinGroupCallAsGuest.All",
 )
+FORM_TYPE = "application/x-www-form-urlencoded"
 GZIP_BEGINS = b"\x1f\x8b"
 MAX_GZIP_MEMBERS = 100  # chosen: this project's bound; clients send one, and each costs a copy of what follows it
 MEDIA_ROLE = "Calls.AccessMedia.All"
@@ -239,7 +240,9 @@ class GraphApi:
         """Refuse a request without a token, and a call by one that may not call."""
         roles = _roles_of(request)
         if route.action == "createCall" and not roles & set(CALLING_ROLES):
-            raise _no_role(f"creating a call needs one of {', '.join(CALLING_ROLES)}", roles)
+            raise _no_role(
+                f"Creating a call needs one of the application permissions {', '.join(CALLING_ROLES)}", roles
+            )
 
     # --- what is asked for -------------------------------------------------------------------------------------------
 
@@ -271,7 +274,7 @@ class GraphApi:
         if self.require_bearer and isinstance(wanted.media_config, AppHostedMediaConfig):
             roles = _roles_of(request)
             if MEDIA_ROLE not in roles:
-                raise _no_role(f"a call with appHostedMediaConfig needs {MEDIA_ROLE} as well", roles)
+                raise _no_role(f"A call with appHostedMediaConfig needs {MEDIA_ROLE} as well", roles)
         call = self.switchboard.create(wanted)
         base = _base(request, route)
         body = {
@@ -344,16 +347,16 @@ class _MethodNotAllowed(GraphServiceError):
 
 
 def _no_resource(path: str, segments: list[str]) -> GraphServiceError:
-    """Return the error of a path that leads nowhere, with the slip in a base address that it may come from."""
+    """Return the error of a path that leads nowhere, with the slip in a base URL that it may come from."""
     where = f"/{VERSIONS[0]}/communications/calls"
     hint = f"The emulator serves {where} and what is below it."
     for root in ROOTS:
         for at, pair in enumerate(itertools.pairwise(segments)):
             if pair == root:
-                found = "/".join(["", *segments[:at]]) or "nothing"
+                found = _shown("/".join(["", *segments[:at]])) if at else "nothing"
                 hint = (
-                    f"Before /{'/'.join(root)} stands {_shown(found)}, and one of /{', /'.join(VERSIONS)} is wanted: "
-                    "look at the base address that the client was given."
+                    f"Before /{'/'.join(root)} stands {found}, where /{' or /'.join(VERSIONS)} must: "
+                    "check the client's base URL."
                 )
     return GraphServiceError(
         404, "UnknownError", f"No HTTP resource was found that matches the request URI {_shown(path, 200)}. {hint}"
@@ -383,7 +386,7 @@ def _not_done(name: str) -> GraphServiceError:
     return GraphServiceError(
         501,
         "NotImplemented",
-        f"Graph has {name}, the emulator has not. What it does on a call: {', '.join(CALL_ACTIONS)}.",
+        f"The emulator does not do {name}, which is Graph's. On a call it does {', '.join(CALL_ACTIONS)}.",
     )
 
 
@@ -437,7 +440,8 @@ def _body(request: HttpRequest, route: _Route) -> Any:
     content_type = request.headers.get("content-type", "").strip()
     if content_type.partition(";")[0].strip().lower() != "application/json":
         found = f"Content-Type is {_shown(content_type)}" if content_type else "There is no Content-Type"
-        raise _unreadable(f"{found}; send application/json")
+        by_curl = " (curl -d says that by itself: give it -H 'Content-Type: application/json')"
+        raise _unreadable(f"{found}; send application/json{by_curl if content_type == FORM_TYPE else ''}")
     if content.startswith(GZIP_BEGINS):
         raise _unreadable("The body is gzip; send Content-Encoding: gzip with it")
     try:
@@ -481,9 +485,7 @@ def _unpacked(request: HttpRequest) -> bytes:
 
 def _no_role(what: str, roles: set[str]) -> GraphServiceError:
     found = ", ".join(sorted(roles)) or "none"
-    return GraphServiceError(
-        *NO_ROLE[:2], f"{NO_ROLE[2]} Application permissions: {what}; the token's roles: {found[:200]}."
-    )
+    return GraphServiceError(*NO_ROLE[:2], f"{NO_ROLE[2]} {what}; the token's roles are {found[:200]}.")
 
 
 def _roles_of(request: HttpRequest) -> set[str]:
@@ -491,23 +493,23 @@ def _roles_of(request: HttpRequest) -> set[str]:
     kind, _, token = request.headers.get("authorization", "").strip().partition(" ")
     if kind.lower() != "bearer" or not token.strip():
         found = f"Authorization is of the kind {_shown(kind)}" if kind else "There is no Authorization"
-        raise _no_token(f"{NO_TOKEN} {found}; send Bearer and a token, or start the emulator without the need of one.")
+        raise _no_token(f"{NO_TOKEN} {found}; send Bearer and a token, or turn the emulator's require_bearer off.")
     parts = token.strip().split(".")
+    if len(parts) != 3:
+        raise _no_jwt(f"it has {len(parts)} parts, not 3")
     try:
-        if len(parts) != 3:
-            raise ValueError(f"parts: {len(parts)}, wanted: 3")
         padded = parts[1] + "=" * (-len(parts[1]) % 4)
         claims = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        if not isinstance(claims, dict):
-            raise ValueError("its claims are no object")
-        roles = claims.get("roles", [])
-        if not isinstance(roles, list):
-            raise ValueError("its claim roles is no list")
     except (ValueError, RecursionError) as error:
-        raise _no_token(
-            f"Access token is not a JWT ({error}). Send one whose claims hold roles; its signature is not looked at."
-        ) from error
+        raise _no_jwt("its second part is not JSON in base64url") from error
+    roles = claims.get("roles", []) if isinstance(claims, dict) else None
+    if not isinstance(roles, list):
+        raise _no_jwt("its claims are no object, or roles among them no list")
     return {role for role in roles if isinstance(role, str)}
+
+
+def _no_jwt(why: str) -> GraphServiceError:
+    return _no_token(f"Access token is not a JWT ({why}); send one that is, its signature is not looked at.")
 
 
 def _no_token(message: str) -> GraphServiceError:

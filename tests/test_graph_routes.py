@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import re
+import tracemalloc
 import uuid
 import zlib
 from typing import Any
@@ -26,7 +28,7 @@ from graph_service import (
 from dtmf_audio import Tone
 from dtmf_audio.graph.endpoints import CALL_ACTIONS, NOT_DONE_ACTIONS, NOT_DONE_RESOURCES
 from dtmf_audio.graph.faults import RequestFault
-from dtmf_audio.graph.models import MAX_TONES, AnswerRequest, RejectRequest
+from dtmf_audio.graph.models import CALLBACK_URI, MAX_TONES, AnswerRequest, RejectRequest
 from dtmf_audio.graph.routes import CALLING_ROLES, MEDIA_ROLE, UNREADABLE
 from dtmf_audio.graph.wire import MAX_BODY_BYTES
 
@@ -448,8 +450,12 @@ def test_gzip_without_its_header_is_told_what_is_missing(service: Service) -> No
 def test_a_bomb_of_100_mb_is_not_unpacked(service: Service) -> None:
     bomb = gzip.compress(b" " * 100_000_000, 9)
     assert len(bomb) < 200_000
+    tracemalloc.start()
     message(service.send(bomb, content_encoding="gzip"), 413, "RequestEntityTooLarge")
     message(service.send(gzip.compress(b"  ") * 3 + bomb, content_encoding="gzip"), 413, "RequestEntityTooLarge")
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 10 * MAX_BODY_BYTES
 
 
 @pytest.mark.parametrize("encoding", ["br", "deflate", "zstd", "gzip, gzip", "compress", "é\ud800"])
@@ -645,6 +651,46 @@ def test_a_call_without_what_it_needs_is_refused(service: Service, name: str) ->
     assert message(service.ask("POST", CALLS, body | {name: None})).startswith(f"{name} is null; write ")
 
 
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://bot.contoso.com/callback",
+        "HTTP://localhost:3978/api/calling?x=%20#y",
+        "http://127.0.0.1:65535",
+        "http://[::1]:8080/x",
+        "http://[2001:db8::5]/",
+        "https://user:pass@my_host-1.example?x",
+        "http://h:",
+    ],
+)
+def test_a_callback_uri_that_can_be_called_is_taken(service: Service, uri: str) -> None:
+    assert service.ask("POST", CALLS, A_CALL | {"callbackUri": uri}).json()["callbackUri"] == uri
+    assert bool(re.search(CALLBACK_URI, uri)) == ("2001" not in uri)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        *("", "bot.contoso.com", "/x", "ftp://h/", "https://", "https:///x", "https://h:65536/", "https://h:x/"),
+        *(
+            "https://a b/",
+            "https://h/ x",
+            "https://h/\r\nX: y",
+            "https://h\n",
+            "https://bücher.example/",
+            "https://h/é",
+        ),
+        *("https://h*/", "https://[::1", "https://[:::1]/", "https://[1.2.3.4]/", "https://u@/", "https://\ud800/"),
+    ],
+)
+def test_a_callback_uri_that_cannot_be_called_is_refused(service: Service, uri: str) -> None:
+    said = message(service.ask("POST", CALLS, A_CALL | {"callbackUri": uri}))
+    assert said.startswith("callbackUri is ")
+    assert said.endswith(
+        '; write the address that takes the notifications, such as "https://bot.contoso.com/callback".'
+    )
+
+
 # --- what is not there -----------------------------------------------------------------------------------------------
 
 REQUESTS: list[tuple[str, str, Any]] = [
@@ -732,10 +778,17 @@ def test_a_broken_token_is_401(guarded: Service, token: str) -> None:
 
 
 def test_a_token_nested_without_end_is_401(guarded: Service) -> None:
-    claims: Any = []
-    for _ in range(500):
-        claims = [claims]
-    message(guarded.send(TONES, **bearer(claims)), 401, "InvalidAuthenticationToken")
+    part = base64.urlsafe_b64encode(b"[" * 100_000).decode().rstrip("=")
+    message(guarded.send(TONES, authorization=f"Bearer a.{part}.c"), 401, "InvalidAuthenticationToken")
+
+
+def test_a_token_is_read_as_base64url(guarded: Service) -> None:
+    claims = {"roles": ["Calls.Initiate.All"], "name": "~~~???ÿÿÿ>>>"}
+    for name in ("", "x", "xy"):
+        part = base64.urlsafe_b64encode(json.dumps(claims | {"x": name}, ensure_ascii=False).encode()).decode()
+        assert set("-_") & set(part)
+        headers = JSON | {"authorization": f"Bearer e30.{part.rstrip('=')}.c"}
+        assert guarded.ask("POST", CALLS, A_CALL, headers=headers).status == 201
 
 
 @pytest.mark.parametrize("role", CALLING_ROLES)

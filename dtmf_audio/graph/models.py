@@ -21,6 +21,7 @@ Conventions
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, TypeAlias
@@ -748,15 +749,23 @@ def _check_callback_uri(uri: object) -> None:
         raise InvalidRequestError(f"callbackUri is {shown(uri)}; {_WRITE_A_URI}")
 
 
+_PORT = r"[1-5]?[0-9]{1,4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+_USER = r"[A-Za-z0-9._~!$&'()*+,;=:%-]*@"
+_NAME = r"[A-Za-z0-9._-]+"
+_REST = rf"(?::(?:{_PORT})?)?(?:[/?#][!-~]*)?"
+_BEGIN = rf"[Hh][Tt][Tt][Pp][Ss]?://(?:{_USER})?"
+CALLBACK_URI = rf"^{_BEGIN}(?:{_NAME}|\[::1\]){_REST}$"  # for a schema, which cannot tell what an IPv6 address is
+_CALLBACK_URI = re.compile(rf"{_BEGIN}(?:{_NAME}|\[[0-9A-Fa-f:.]+\]){_REST}")
+
+
 def _is_absolute(uri: str) -> bool:
-    if not uri.isprintable() or " " in uri:
+    """Whether a URI is one that a request can be sent to: in ASCII, as RFC 3986 has it."""
+    if not _CALLBACK_URI.fullmatch(uri):
         return False
     try:
-        parts = urlsplit(uri)
-        _ = parts.port
-    except ValueError:
+        return bool(urlsplit(uri).hostname)
+    except ValueError:  # an IPv6 address that is none
         return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _read_modalities(modalities: object, name: str = "requestedModalities") -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from typing import Any
 from dtmf_audio.graph.endpoints import ENDPOINTS, VERSIONS, Endpoint
 from dtmf_audio.graph.models import (
     CALL_PROPERTIES,
+    CALLBACK_URI,
     MAX_TARGETS,
     MAX_TONES,
     MODALITIES,
@@ -205,9 +206,8 @@ _TEXT: Json = {"type": "string"}
 _CONTEXT: Json = {"type": "string", "maxLength": MAX_CLIENT_CONTEXT}
 _URI: Json = {
     "type": "string",
-    "pattern": "^https?://[A-Za-z0-9.-]+(:[0-9]{1,4})?([/?#][!-~]*)?$",
-    "description": "An absolute http or https URI. More are taken than the pattern lets through: ports of five digits, "
-    "IPv6, names that are not ASCII.",
+    "pattern": CALLBACK_URI,
+    "description": "An absolute http or https URI in ASCII. (IPv6 addresses are taken that the pattern does not know.)",
 }
 
 

@@ -236,8 +236,8 @@ class Calls:
             raise GraphServiceError(
                 404,
                 "NotFound",
-                f"Operation {operation_id!r} not found: call {call_id} has none of this id, or it has ended long ago. "
-                "Read the id from the Location header of the answer.",
+                f"Operation {operation_id[:60]!r} not found: call {call_id} has none of this id, or it has ended long "
+                "ago. Read the id from the Location header of the answer.",
             )
         return record.operations[operation_id]
 

@@ -134,6 +134,20 @@ def test_a_segment_is_shown_cut_and_printable(service: Service) -> None:
     assert len(said) < 300
 
 
+@pytest.mark.parametrize("part", ["x" * 5000, "\U000e0000" * 5000, "'\"" * 5000])
+def test_messages_stay_short_whatever_the_request_line_is(service: Service, part: str) -> None:
+    for method, path in (
+        ("GET", f"/{part}"),
+        ("GET", f"/{part}/communications/calls"),
+        (part, CALLS),
+        ("POST", f"{CALLS}/{service.call.id}/{part}"),
+        ("GET", f"{CALLS}/{service.call.id}/operations/{part}"),
+    ):
+        said = check_error(service.ask(method, path))["error"]["message"]
+        assert said.isprintable()
+        assert "…" in said or method == part or "operations" in path
+
+
 @pytest.mark.parametrize("action", ["sendDtmfTones", "microsoft.graph.keepAlive"])
 def test_an_action_without_the_id_of_a_call_is_told_so(service: Service, action: str) -> None:
     said = message(service.ask("POST", f"{CALLS}//{action}", TONES))

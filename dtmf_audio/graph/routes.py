@@ -398,7 +398,10 @@ def _too_large() -> GraphServiceError:
 
 def _shown(text: str, at_most: int = 60) -> str:
     """Return what a client sent, in quotes, cut short and printable."""
-    return repr(text if len(text) <= at_most else f"{text[:at_most]}…")
+    quoted = repr(text[:at_most])
+    if len(text) <= at_most and len(quoted) <= 2 * at_most:
+        return quoted
+    return f"{quoted[: 2 * at_most]}…{quoted[0]}" if len(quoted) > 2 * at_most else f"{quoted[:-1]}…{quoted[0]}"
 
 
 def _without_type(headers: dict[str, str]) -> dict[str, str]:

@@ -627,7 +627,7 @@ def test_refuses_a_request_for_a_call(body: object, message: str) -> None:
         *(5, True, [], "", "callbackUri-value", "/callback", "//bot.contoso.com/callback", "bot.contoso.com/callback"),
         *("ftp://bot.contoso.com/", "ws://bot.contoso.com", "https://", "https:///callback", "https://:443/"),
         *("https://bot.contoso.com:port/", "https://bot.contoso.com:99999/", "https://[::1/", "https:bot.contoso.com"),
-        *("http://é/", "http://h*/"),
+        "http://h*/",
         *("https://bot.contoso.com/a b", "https://bot.contoso.com/a\r\nHost: x", " https://bot.contoso.com/"),
     ],
 )

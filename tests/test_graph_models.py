@@ -627,6 +627,7 @@ def test_refuses_a_request_for_a_call(body: object, message: str) -> None:
         *(5, True, [], "", "callbackUri-value", "/callback", "//bot.contoso.com/callback", "bot.contoso.com/callback"),
         *("ftp://bot.contoso.com/", "ws://bot.contoso.com", "https://", "https:///callback", "https://:443/"),
         *("https://bot.contoso.com:port/", "https://bot.contoso.com:99999/", "https://[::1/", "https:bot.contoso.com"),
+        "http://h*/",
         *("https://bot.contoso.com/a b", "https://bot.contoso.com/a\r\nHost: x", " https://bot.contoso.com/"),
     ],
 )
@@ -635,7 +636,7 @@ def test_refuses_a_callback_uri_that_is_no_absolute_http_uri(uri: object) -> Non
 
 
 @pytest.mark.parametrize(
-    "uri", ["https://bot.contoso.com", "HTTPS://BOT/", "http://[::1]:8080/x?y=1", "http://127.0.0.1:1/", "http://é/"]
+    "uri", ["https://bot.contoso.com", "HTTPS://BOT/", "http://[::1]:8080/x?y=1", "http://127.0.0.1:1/"]
 )
 def test_takes_an_absolute_http_uri(uri: str) -> None:
     assert CreateCallRequest.from_dict({**LEAST, "callbackUri": uri}).callback_uri == uri

@@ -255,8 +255,8 @@ class Calls:
             raise GraphServiceError(
                 404,
                 "NotFound",
-                f"Operation {operation_id!r} not found: call {call_id} has none of this id, or it has ended long ago. "
-                "Read the id from the Location header of the answer.",
+                f"Operation {operation_id[:60]!r} not found: call {call_id} has none of this id, or it has ended long "
+                "ago. Read the id from the Location header of the answer.",
             )
         return record.operations[operation_id]
 
@@ -305,7 +305,12 @@ class Calls:
         """Be told of the far end's tones from now on; refused where the bot hears them itself."""
         record = self._established(call_id, "subscribeToTone")
         if record.app_hosted:  # reported: microsoft-graph-comms-samples #325
-            raise GraphServiceError(500, "9999", "Encountered Exception during ToneSubscription")
+            raise GraphServiceError(
+                500,
+                "9999",
+                "Encountered Exception during ToneSubscription. The call has appHostedMediaConfig, where the bot's own "
+                "media platform hears the tones; subscribeToTone is for serviceHostedMediaConfig.",
+            )
         record.subscribed = True
         operation = SubscribeToToneOperation(
             id=self._new_id(), status=OperationStatus.COMPLETED, client_context=request.client_context

@@ -12,7 +12,8 @@ POST /control/calls                       Ring the bot: ``callbackUri``. Answere
 GET /control/calls/{id}                   One call, with all that is known of it. ``?envelopeMs=``
 POST /control/calls/{id}/press            Press keys at the bot: ``keys`` (``"12#"``; ``w`` and ``W`` pause 0.5 and
                                           1 s), ``onMs``, ``delayMs``, ``levelDbm0`` of the low group, ``twistDb``
-                                          (high less low), ``speaker``. Answered with where they lie.
+                                          (high less low), ``speaker``. They begin now, or after those that this
+                                          speaker was still to press. Answered with where they lie.
 POST /control/calls/{id}/play             Play a WAV file of one channel at the bot; ``?speaker=``
 POST /control/calls/{id}/hangUp           End the call from the far end; ``{}``
 PUT /control/calls/{id}/line              What the line does from now on: ``direction`` (``toBot``, ``toFarEnd``),
@@ -54,6 +55,7 @@ import json
 import math
 import re
 import urllib.parse
+import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict
@@ -139,6 +141,8 @@ class ControlApi:
         self._board = service.switchboard
         self._n_notifications = len(self._board.notifications)  # that were ever sent
         self._board.on_notification.append(self._count)
+        # By call and speaker: the sample of the call where the last key ends.
+        self._pressed_until: weakref.WeakKeyDictionary[CallHandle, dict[str | None, int]] = weakref.WeakKeyDictionary()
         call = r"/control/calls/([^/]+)"
         routes: dict[str, dict[str, _Handler]] = {
             r"/control/calls": {"GET": self._get_calls, "POST": self._ring},
@@ -259,8 +263,23 @@ class ControlApi:
             )
         speaker = _speaker(body.get("speaker"))
         self._check_talking(call)
-        tones = self._service.do(lambda _: call.far_end.press(parsed, speaker=speaker, **settings))  # type: ignore[arg-type]
+        tones = self._service.do(lambda _: self._press_next(call, parsed, speaker, settings))
         return _json(200, {"tones": [_rendered(tone) for tone in tones]})
+
+    def _press_next(
+        self, call: CallHandle, keys: list[Tone | Pause], speaker: str | None, settings: dict[str, float]
+    ) -> tuple[RenderedTone, ...]:
+        """Press keys after those that a speaker is still pressing: nobody presses two at once."""
+        until = self._pressed_until.setdefault(call, {})
+        now = max(self._board.media.now_sample - call.audio.start, 0)
+        gap = round(settings.get("delay_ms", DEFAULT_DELAY_MS) * FRAME_SAMPLERATE / 1000.0)
+        wait = max(until.get(speaker, -gap) + gap - now, 0)
+        if wait > MAX_PRESSED_S * FRAME_SAMPLERATE:
+            raise _RefusedError(409, f"{wait / FRAME_SAMPLERATE:.0f} s of keys are still to be pressed; wait for them")
+        tones = call.far_end.press(keys, speaker=speaker, lead_ms=_ms(wait), **settings)  # type: ignore[arg-type]
+        if tones:
+            until[speaker] = tones[-1].stop
+        return tones
 
     async def _play(self, request: HttpRequest, call_id: str) -> HttpResponse:
         call = self._find(call_id)

@@ -16,8 +16,9 @@ Decisions
 ---------
 - Any number of clients may listen at an end. One alone speaks for a speaker there, the first that sends something,
   until it leaves: two streams in one place would be played by turns.
-- A client that lets 5 s of frames wait gets none of the next until it has caught up, and is told how many. A virtual
-  clock does not outrun a client: it waits up to 2 s for one to take what it has been sent.
+- A client that lets 5 s of frames wait, besides what the network holds, gets none of the next until it has caught
+  up, and is told how many it missed. A virtual clock does not outrun a client: it waits up to 2 s for one to take
+  what it has been sent.
 """
 
 from __future__ import annotations

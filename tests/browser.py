@@ -37,6 +37,9 @@ class Browser:
         return value
 
     def open(self, url: str) -> None:
+        """Open a page, and forget what the one before it said."""
+        self.ask("POST", "/url", {"url": "about:blank"})
+        self.log()
         self.ask("POST", "/url", {"url": url})
 
     def run(self, script: str, *arguments: Any) -> Any:
@@ -47,8 +50,9 @@ class Browser:
         script = "return [...document.querySelectorAll(arguments[0])].find(e => e.textContent.includes(arguments[1]))"
         return self.wait(lambda: self.run(script, selector, text), f"{selector} with {text!r}")[ELEMENT]
 
-    def text(self, selector: str) -> str:
-        return self.ask("GET", f"/element/{self.find(selector)}/text")
+    def text_of(self, selector: str) -> str:
+        """The text of an element, seen or not."""
+        return self.run("return document.querySelector(arguments[0]).textContent", selector)
 
     def click(self, selector: str, *, text: str = "") -> None:
         self.ask("POST", f"/element/{self.find(selector, text=text)}/click", {})

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from dtmf_audio import decode, render
 from dtmf_audio.graph import control as control_module
+from dtmf_audio.graph.calls import CallSettings
 from dtmf_audio.graph.control import ACTIONS, ControlApi
 from dtmf_audio.graph.routes import GraphApi, HttpRequest
 from dtmf_audio.graph.service import Service, ServiceSettings
@@ -140,6 +141,24 @@ def test_a_short_list_has_the_last_operations_and_one_call_has_all(desk):
     operations = desk.call(call.id)["operations"]
     assert len(operations) == 60
     assert [len(each["tones"]) for each in operations[::2]] == [300] * 30
+
+
+def test_what_is_polled_stays_short_whatever_bots_write(desk):
+    body = {
+        "callbackUri": "http://bot.example/" + "x" * 100_000,
+        "subject": "y" * 100_000,
+        "requestedModalities": ["audio"],
+        "mediaConfig": {"@odata.type": "#microsoft.graph.serviceHostedMediaConfig"},
+    }
+    assert graph_post(desk, "/communications/calls", body).status == 201
+    graph_post(desk, "/communications/calls/" + "z" * 60_000, {})
+    desk.advance(1000)
+    answer = desk.send("GET", "/control/calls")
+    assert len(answer.body) < 10_000
+    told = answer.json()
+    assert told["calls"][0]["subject"] == "y" * 300 + "…"
+    assert [len(told[log]) for log in ("requests", "notifications")] == [2, 2]
+    assert desk.call(told["calls"][0]["id"])["subject"] == "y" * 100_000
 
 
 def test_the_envelope_is_as_long_as_was_asked_for(desk):
@@ -369,6 +388,7 @@ def test_requests_fail_as_planned_and_no_longer(desk):
     assert [each["status"] for each in logged] == [503, 503, 200, 200]
     assert logged[0]["note"] == "The service is temporarily unavailable."
     assert logged[0]["body"] == '{"tones": ["tone1"]}'
+    assert [each["callId"] for each in logged] == [call.id] * 4
     assert len(desk.ask("GET", "/control/requests?limit=1")["requests"]) == 1
     assert desk.ask("GET", "/control/requests?callId=nobody")["requests"] == []
 
@@ -435,6 +455,17 @@ def test_the_clock_is_moved(desk):
     assert "ms is null" in desk.refused(400, "POST", "/control/clock/advance", {})
 
 
+def test_a_clock_that_is_being_moved_is_not_moved_twice_at_once(desk):
+    """Both are answered; whether the second waits or is refused is the service's affair."""
+
+    async def both():
+        request = HttpRequest(method="POST", path="/control/clock/advance", headers=JSON, body=b'{"ms": 1000}')
+        return await asyncio.gather(desk.api.handle(request), desk.api.handle(request))
+
+    assert {answer.status for answer in desk.run(both())} <= {200, 409}
+    assert desk.board.now_ms in (1000, 2000)
+
+
 def test_a_real_clock_is_not_moved():
     desk = Desk(clock="real")
     assert "the clock is real" in desk.refused(409, "POST", "/control/clock/advance", {"ms": 1})
@@ -454,6 +485,7 @@ def test_notifications_are_numbered_and_told_with_their_fate(desk):
     assert first["delivery"] == "undelivered"
     assert "bot.example is not this machine" in first["problem"]
     assert (first["sentMs"], first["attempts"], first["status"]) == (100, 0, None)
+    assert first["summary"] == "updated: call establishing"
     assert first["body"]["value"][0]["resourceUrl"] == f"/communications/calls/{one.id}"
 
     def numbers(query):
@@ -466,6 +498,13 @@ def test_notifications_are_numbered_and_told_with_their_fate(desk):
     assert numbers(f"callId={one.id}") == [1, 2]
     assert numbers(f"callId={other.id}&limit=1") == [4]
     assert numbers("after=4") == numbers("callId=nobody") == []
+
+
+def test_notifications_that_nobody_is_to_have_are_kept(desk):
+    desk.board.on_notification.remove(desk.service._notify)
+    desk.board.establish()
+    told = desk.ask("GET", "/control/notifications")["notifications"]
+    assert [each["delivery"] for each in told] == ["kept", "kept"]
 
 
 def test_numbers_go_on_when_the_oldest_are_forgotten(desk, monkeypatch):
@@ -549,12 +588,14 @@ def test_a_query_that_cannot_be_read_is_400(desk, query):
     assert desk.refused(400, "GET", f"/control/calls?{query}")
 
 
-def test_too_many_calls_are_429(desk):
-    desk.board.calls._calls = dict.fromkeys(range(desk.service.settings.calls.max_calls))
+def test_too_many_calls_are_429():
+    desk = Desk(calls=CallSettings(max_calls=1))
+    desk.establish()
     answer = desk.send("POST", "/control/calls", {"callbackUri": ELSEWHERE})
     assert answer.status == 429
     assert answer.headers["Retry-After"] == "1"
-    desk.board.calls._calls = {}
+    assert answer.json()["error"]["code"] == "tooManyRequests"
+    desk.close()
 
 
 def test_head_is_answered_as_get(desk):

@@ -6,8 +6,9 @@ Bodies are JSON with the names below, and so are answers. A query's ``limit`` is
 Request                                   What it does, and what it takes
 ========================================  ============================================================================
 GET /control/calls                        Calls, those that are not over first; the last requests and notifications.
-                                          ``?limit=`` (50) calls, ``?envelopeMs=`` (10000) of audio. Of each call
-                                          the last 20 operations and 200 tones.
+                                          ``?limit=`` (50) calls, ``?envelopeMs=`` (10000) of audio. Shortened, to be
+                                          polled: the last 20 operations and 200 tones, 300 characters of any text,
+                                          no bodies.
 POST /control/calls                       Ring the bot: ``callbackUri``. Answered 201 with the call.
 GET /control/calls/{id}                   One call, with all that is known of it. ``?envelopeMs=``
 POST /control/calls/{id}/press            Press keys at the bot: ``keys`` (``"12#"``; ``w`` and ``W`` pause 0.5 and
@@ -29,7 +30,9 @@ POST /control/faults                      Plan what goes wrong. Of requests: ``k
 DELETE /control/faults                    Forget the faults of requests and notifications that are planned
 POST /control/clock/advance               Let ``ms`` pass on a virtual clock, at most an hour at a time
 GET /control/notifications                ``?callId=``, ``?after=`` the ``sequence`` of the last one seen, ``?limit=``
-                                          (100). ``delivery`` is ``waiting``, ``delivered`` or ``undelivered``
+                                          (100). ``delivery`` is ``waiting``, ``delivered``, ``undelivered``, or
+                                          ``kept`` if nobody is to have it; ``summary`` says in words what the
+                                          ``body`` tells
 GET /control/requests                     Requests that bots made: ``?callId=``, ``?limit=`` (100)
 ========================================  ============================================================================
 
@@ -58,13 +61,12 @@ import urllib.parse
 import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import asdict
 from typing import Any, TypeVar, get_args
 
 import numpy as np
 
 from dtmf_audio.audio_io import open_audio, write_audio
-from dtmf_audio.errors import AudioFileError, DtmfError, GraphServiceError
+from dtmf_audio.errors import AudioFileError, DtmfError, GraphServiceError, InvalidSettingError
 from dtmf_audio.formats import truth_json
 from dtmf_audio.graph.calls import Notification
 from dtmf_audio.graph.faults import (
@@ -75,7 +77,7 @@ from dtmf_audio.graph.faults import (
     RequestFaultKind,
 )
 from dtmf_audio.graph.lines import Pcm
-from dtmf_audio.graph.media import ENVELOPE_FRAMES, CallMedia, Direction, HeardTone, LineConditions, Path
+from dtmf_audio.graph.media import CALLER, ENVELOPE_FRAMES, CallMedia, Direction, HeardTone, LineConditions, Path
 from dtmf_audio.graph.models import (
     AppHostedMediaConfig,
     Call,
@@ -86,9 +88,10 @@ from dtmf_audio.graph.models import (
     ServiceHostedMediaConfig,
     SubscribeToToneOperation,
 )
+from dtmf_audio.graph.notifications import UnknownResource
 from dtmf_audio.graph.routes import HttpRequest, HttpResponse
 from dtmf_audio.graph.service import LoggedRequest, Service
-from dtmf_audio.graph.switchboard import CallHandle, ReceivedTone, as_pcm16k
+from dtmf_audio.graph.switchboard import A_CALLBACK, CallHandle, ReceivedTone, as_pcm16k
 from dtmf_audio.graph.timeline import TICKS_PER_MS
 from dtmf_audio.graph.webhooks import Delivery
 from dtmf_audio.graph.wire import MAX_BODY_BYTES, check_names, check_object, load_json, shown
@@ -105,7 +108,7 @@ MAX_ADVANCE_MS = 3_600_000.0
 MAX_SPEAKER_NAME = 64  # characters
 MAX_LISTED = 1000  # of anything in one answer
 LISTED_CALLS, LISTED_LOG = 50, 50  # in the answer that the status page polls
-SHORT_OPERATIONS, SHORT_TONES = 20, 200
+SHORT_OPERATIONS, SHORT_TONES, SHORT_TEXT = 20, 200, 300
 ACTIONS = (  # that a fault can be planned for
     *("createCall", "getCall", "deleteCall", "getOperation", "sendDtmfTones", "subscribeToTone"),
     *("cancelMediaProcessing", "keepAlive", "answer", "reject"),
@@ -142,7 +145,7 @@ class ControlApi:
         self._n_notifications = len(self._board.notifications)  # that were ever sent
         self._board.on_notification.append(self._count)
         # By call and speaker: the sample of the call where the last key ends.
-        self._pressed_until: weakref.WeakKeyDictionary[CallHandle, dict[str | None, int]] = weakref.WeakKeyDictionary()
+        self._pressed_until: weakref.WeakKeyDictionary[CallHandle, dict[str, int]] = weakref.WeakKeyDictionary()
         call = r"/control/calls/([^/]+)"
         routes: dict[str, dict[str, _Handler]] = {
             r"/control/calls": {"GET": self._get_calls, "POST": self._ring},
@@ -215,8 +218,8 @@ class ControlApi:
                 "liveCalls": n_live,
                 "endedCalls": len(handles) - n_live,
                 "calls": [self._described(call, known.get(call.id), n_frames, short=True) for call in handles[:limit]],
-                "requests": self._requests(LISTED_LOG, None),
-                "notifications": self._notifications(LISTED_LOG, None, None),
+                "requests": self._requests(LISTED_LOG, None, short=True),
+                "notifications": self._notifications(LISTED_LOG, None, None, short=True),
             },
         )
 
@@ -261,13 +264,13 @@ class ControlApi:
             raise _RefusedError(
                 400, f"{len(parsed)} keys take {total_s:.0f} s; press at most {MAX_PRESSED_S:.0f} s of keys at a time"
             )
-        speaker = _speaker(body.get("speaker"))
+        speaker = _speaker(body.get("speaker")) or CALLER
         self._check_talking(call)
         tones = self._service.do(lambda _: self._press_next(call, parsed, speaker, settings))
         return _json(200, {"tones": [_rendered(tone) for tone in tones]})
 
     def _press_next(
-        self, call: CallHandle, keys: list[Tone | Pause], speaker: str | None, settings: dict[str, float]
+        self, call: CallHandle, keys: list[Tone | Pause], speaker: str, settings: dict[str, float]
     ) -> tuple[RenderedTone, ...]:
         """Press keys after those that a speaker is still pressing: nobody presses two at once."""
         until = self._pressed_until.setdefault(call, {})
@@ -381,7 +384,10 @@ class ControlApi:
             raise _RefusedError(
                 400, f"ms is {ms:g}; write a number from 0 to {MAX_ADVANCE_MS:g}, and ask again for more"
             )
-        await self._service.advance(ms)
+        try:
+            await self._service.advance(ms)
+        except InvalidSettingError as error:  # the clock is being moved already
+            raise _RefusedError(409, str(error)) from error
         return _json(200, {"nowMs": self._board.now_ms})
 
     # --- logs --------------------------------------------------------------------------------------------------------
@@ -398,7 +404,9 @@ class ControlApi:
         query = _query(request, "callId", "limit")
         return _json(200, {"requests": self._requests(_whole(query, "limit", 100, MAX_LISTED), query.get("callId"))})
 
-    def _notifications(self, limit: int, call_id: str | None, after: int | None) -> list[dict[str, Any]]:
+    def _notifications(
+        self, limit: int, call_id: str | None, after: int | None, *, short: bool = False
+    ) -> list[dict[str, Any]]:
         """Describe the latest notifications, or the first after a number, oldest first."""
         kept = self._board.notifications
         first = self._n_notifications - len(kept) + 1
@@ -419,26 +427,30 @@ class ControlApi:
             mine = deliveries.get(id(sent))
             # One that was doubled is sent twice, and delivered twice.
             delivery = None if not mine else mine.popleft() if len(mine) > 1 else mine[0]
-            state = "waiting" if delivery is None else "undelivered" if delivery.problem else "delivered"
+            if delivery is None:
+                state = "kept" if sent.callback_uri == A_CALLBACK else "waiting"
+            else:
+                state = "undelivered" if delivery.problem else "delivered"
             told.append(
                 {
                     "sequence": number,
                     "callId": sent.call_id,
-                    "callbackUri": sent.callback_uri,
+                    "callbackUri": _cut(sent.callback_uri, short),
                     "sentMs": sent.ticks / TICKS_PER_MS,
                     "delivery": state,
                     "status": delivery and delivery.status,
                     "attempts": delivery.attempts if delivery else 0,
-                    "problem": delivery.problem if delivery else "",
-                    "body": sent.body.to_dict(status_case=case),
+                    "problem": _cut(delivery.problem, short) if delivery else "",
+                    "summary": _summary(sent),
                 }
+                | ({} if short else {"body": sent.body.to_dict(status_case=case)})
             )
         return told
 
-    def _requests(self, limit: int, call_id: str | None) -> list[dict[str, Any]]:
+    def _requests(self, limit: int, call_id: str | None, *, short: bool = False) -> list[dict[str, Any]]:
         """Describe the latest requests, oldest first."""
         fitting = (logged for logged in reversed(self._service.requests) if call_id in (None, _call_of(logged)))
-        return [_logged(request) for request in list(itertools.islice(fitting, limit))[::-1]]
+        return [_logged(request, short=short) for request in list(itertools.islice(fitting, limit))[::-1]]
 
     # --- what there is -----------------------------------------------------------------------------------------------
 
@@ -471,8 +483,8 @@ class ControlApi:
             "state": call.state,
             "direction": known.direction,
             "media": hosted.get(type(known.media_config)),
-            "subject": known.subject,
-            "callbackUri": known.callback_uri,
+            "subject": _cut(known.subject, short),
+            "callbackUri": _cut(known.callback_uri, short),
             "resultInfo": known.result_info and known.result_info.to_dict(),
             "operations": [
                 _operation(operation, call.tones.get(operation.id), last_tones)
@@ -596,8 +608,34 @@ def _line(conditions: LineConditions) -> dict[str, Any]:
     }
 
 
-def _logged(logged: LoggedRequest) -> dict[str, Any]:
-    return asdict(logged) | {"date": f"{logged.date}Z", "body": logged.body.decode("utf-8", "replace")}
+def _logged(logged: LoggedRequest, *, short: bool) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "date": f"{logged.date}Z",
+        "callId": _cut(_call_of(logged), short),
+        "method": _cut(logged.method, short),
+        "path": _cut(logged.path, short),
+        "status": logged.status,
+        "action": logged.action,
+        "note": _cut(logged.note, short),
+    }
+    return told if short else told | {"body": logged.body.decode("utf-8", "replace")}
+
+
+def _summary(sent: Notification) -> str:
+    """Say in words what a notification tells."""
+    (told,) = sent.body.value
+    (what,) = told.resource_data
+    if isinstance(what, Call):
+        if what.tone_info is not None:
+            return f"{told.change_type}: tone {what.tone_info.tone}, sequenceId {what.tone_info.sequence_id}"
+        return f"{told.change_type}: call {what.state}"
+    reason = what.completion_reason if isinstance(what, SendDtmfTonesOperation) else None
+    status = what.status if not isinstance(what, UnknownResource) else ""
+    return f"{told.change_type}: operation {status}" + (f", {reason}" if reason else "")
+
+
+def _cut(text: str | None, short: bool) -> str | None:
+    return text if text is None or not short or len(text) <= SHORT_TEXT else f"{text[:SHORT_TEXT]}…"
 
 
 def _call_of(logged: LoggedRequest) -> str | None:

@@ -45,7 +45,7 @@ MAX_WAITING_TEXTS = 1000
 MAX_SPEAKER_NAME = 64
 PATIENCE_S = 2.0  # chosen: a virtual clock waits for a client no longer
 
-Speakers = dict[tuple[str, str, str | None], object]  # who speaks: call, end and speaker, and their outbox
+Speakers = dict[tuple[str, str, str], object]  # who speaks: call, end and speaker, and their outbox
 
 
 class Outbox:
@@ -122,17 +122,9 @@ async def serve_media(service: Service, socket: WebSocket, speakers: Speakers) -
     """
     end_name = socket.query_params.get("end", "bot")
     speaker = socket.query_params.get("speaker") or None
-    await socket.accept()
-    try:
-        call = service.do(lambda switchboard: switchboard.call(socket.path_params["call_id"]))
-        end = _end_of(call, end_name, speaker)
-    except (DtmfError, ValueError) as error:
-        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-            await socket.send_text(json.dumps({"type": "error", "message": str(error)}))
-            await socket.close(code=1008)
-        return
     outbox = Outbox()
-    place = (call.id, end_name, speaker)
+    call: CallHandle
+    end: BotEnd | FarEnd
 
     def hear(heard: HeardTone, received: ReceivedTone | None) -> None:
         if heard.call_id != call.id or heard.direction is not end.hears:
@@ -144,17 +136,29 @@ async def serve_media(service: Service, socket: WebSocket, speakers: Speakers) -
         told |= {"timestamp": heard.detected.start * TICKS_PER_SAMPLE, "durationMs": heard.detected.duration_ms}
         outbox.tell(told)
 
-    def join(switchboard: Switchboard) -> int:
-        switchboard.on_tone.append(hear)
+    def join(switchboard: Switchboard) -> None:
+        nonlocal call, end
+        call = switchboard.call(socket.path_params["call_id"])
+        end = _end_of(call, end_name, speaker)
         end.listen(outbox.frame, on_end=outbox.end)
-        return max(switchboard.media.next_sample - call.audio.start, 0) // FRAME_SAMPLES * FRAME_TICKS
+        switchboard.on_tone.append(hear)
+        first = max(switchboard.media.next_sample - call.audio.start, 0) // FRAME_SAMPLES * FRAME_TICKS
+        started = {"type": "started", "callId": call.id, "end": end_name, "samplerate": FRAME_SAMPLERATE}
+        outbox.tell(started | {"timestamp": first})
 
     def leave(switchboard: Switchboard) -> None:
         switchboard.on_tone.remove(hear)
         end.unlisten(outbox.frame)
 
-    started = {"type": "started", "callId": call.id, "end": end_name, "samplerate": FRAME_SAMPLERATE}
-    outbox.tell(started | {"timestamp": service.do(join)})
+    await socket.accept()
+    try:
+        service.do(join)  # at one moment: a call that is there when it is looked for has not ended when it is joined
+    except (DtmfError, ValueError) as error:
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            await socket.send_text(json.dumps({"type": "error", "message": str(error)}))
+            await socket.close(code=1008)
+        return
+    place = (call.id, end_name, speaker or end.speaker)
     service.gates.append(outbox.has_room)
     sending = asyncio.create_task(outbox.send_all(socket))
     receiving = asyncio.create_task(_receive(service, socket, end, speaker, call, outbox, speakers, place))
@@ -197,7 +201,7 @@ async def _receive(
     call: CallHandle,
     outbox: Outbox,
     speakers: Speakers,
-    place: tuple[str, str, str | None],
+    place: tuple[str, str, str],
 ) -> None:
     """Play what a client sends, until it leaves."""
 

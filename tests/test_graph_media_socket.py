@@ -18,7 +18,7 @@ from dtmf_audio import decode, render
 from dtmf_audio.graph import emulator as emulator_module
 from dtmf_audio.graph.emulator import Emulator
 from dtmf_audio.graph.media import Direction, LineConditions
-from dtmf_audio.graph.media_socket import MAX_WAITING, Outbox
+from dtmf_audio.graph.media_socket import MAX_WAITING, PATIENCE_S, Outbox
 from dtmf_audio.signals import to_pcm16
 from dtmf_audio.synthesis import AudioFrame
 from dtmf_audio.tones import keys_of
@@ -296,6 +296,22 @@ def test_the_number_of_dropped_frames_stands_where_they_are_missing():
     assert [message for message in sent if message != 640] == [tail[0], tail[1], tail[3]]
     assert sent.index(tail[1]) < len(sent) - 2
     assert sent.count(640) == MAX_WAITING + 1
+
+
+def test_nobody_waits_for_a_client_that_has_left():
+    async def run():
+        outbox = Outbox()
+        for _ in range(MAX_WAITING):
+            outbox.frame(frame())
+        waiting = asyncio.create_task(outbox.has_room())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        outbox.close()
+        begun = time.monotonic()
+        await waiting
+        return time.monotonic() - begun
+
+    assert asyncio.run(run()) < PATIENCE_S / 2
 
 
 # --- the end ---------------------------------------------------------------------------------------------------------

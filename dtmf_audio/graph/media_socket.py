@@ -93,6 +93,11 @@ class Outbox:
             except TimeoutError:
                 self._too_slow = True
 
+    def close(self) -> None:
+        """Have nobody wait any more for a client that has left."""
+        self._too_slow = True
+        self._taken.set()
+
     async def send_all(self, socket: WebSocket) -> None:
         """Send what there is, until the end."""
         while (message := await self._waiting.get()) is not None:
@@ -166,6 +171,7 @@ async def serve_media(service: Service, socket: WebSocket, speakers: Speakers) -
         await asyncio.wait({sending, receiving}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         service.gates.remove(outbox.has_room)
+        outbox.close()
         if speakers.get(place) is outbox:
             del speakers[place]
         service.do(leave)

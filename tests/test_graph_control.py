@@ -7,6 +7,7 @@ import io
 import json
 import urllib.parse
 
+import httpx
 import numpy as np
 import pytest
 import soundfile
@@ -17,6 +18,7 @@ from dtmf_audio import decode, render
 from dtmf_audio.graph import control as control_module
 from dtmf_audio.graph.calls import CallSettings
 from dtmf_audio.graph.control import ACTIONS, ControlApi
+from dtmf_audio.graph.emulator import Emulator
 from dtmf_audio.graph.routes import GraphApi, HttpRequest
 from dtmf_audio.graph.service import Service, ServiceSettings
 from dtmf_audio.tones import keys_of
@@ -649,3 +651,30 @@ def test_whatever_comes_is_answered_with_json_and_no_traceback(busy, method, pat
         assert set(told) == {"error"}
         assert set(told["error"]) == {"code", "message"}
         assert told["error"]["message"]
+
+
+# --- over HTTP -------------------------------------------------------------------------------------------------------
+
+
+def test_it_is_all_there_over_http():
+    with Emulator(clock="virtual", retries=0) as emulator, httpx.Client(base_url=emulator.url) as client:
+        assert client.get("/control").json()["error"]["code"] == "notFound"
+        rung = client.post("/control/calls", json={"callbackUri": ELSEWHERE})
+        assert rung.status_code == 201
+        call = emulator.establish(media="serviceHosted", callback_uri=ELSEWHERE)
+        path = f"/control/calls/{call.id}"
+        assert client.post(f"{path}/press", json={"keys": "1"}).status_code == 200
+        played = client.post(f"{path}/play?speaker=Adele", content=wav(render("2", 8000).samples, 8000), headers=WAV)
+        assert played.status_code == 200
+        assert client.put(f"{path}/line", json={"direction": "toFarEnd", "lossPct": 1}).status_code == 200
+        assert client.post("/control/clock/advance", json={"ms": 500}).json()["nowMs"] == 700
+        recording = client.get(f"{path}/recordings/toBot.wav")
+        assert recording.headers["content-type"] == "audio/wav"
+        assert recording.headers["cache-control"] == "no-store"
+        samples, samplerate = soundfile.read(io.BytesIO(recording.content))
+        assert (len(samples), samplerate) == (8000, 16000)
+        assert client.head(f"{path}/recordings/toBot.wav").headers["content-length"] == str(len(recording.content))
+        assert client.delete("/control/faults").status_code == 204
+        assert client.options("/control/calls").status_code == 405
+        assert client.post(f"{path}/hangUp", headers=JSON).json()["state"] == "terminating"
+        assert client.get("/control/requests").json() == {"requests": []}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeVar
@@ -116,6 +116,8 @@ class Service:
     deliveries : deque of Delivery
     on_log : list of callables
         Called with a line of text for every request and every delivery that failed.
+    gates : list of callables
+        Awaited before each step of a virtual clock: what cannot keep up with it is waited for.
     """
 
     def __init__(self, settings: ServiceSettings) -> None:
@@ -139,6 +141,7 @@ class Service:
         self.requests: deque[LoggedRequest] = deque(maxlen=MAX_LOGGED)
         self.deliveries: deque[Delivery] = deque(maxlen=MAX_LOGGED)
         self.on_log: list[Callable[[str], None]] = []
+        self.gates: list[Callable[[], Awaitable[None]]] = []
         self.webhooks = Webhooks(
             self._delivered,
             allowed_hosts=settings.allowed_hosts,
@@ -198,6 +201,8 @@ class Service:
                 timeline.advance_to(due)
                 if not self.webhooks.idle:
                     await self.webhooks.drained()
+                for gate in list(self.gates):
+                    await gate()
             timeline.advance_to(max(target, timeline.now))
 
     def do(self, what: Callable[[Switchboard], _T]) -> _T:

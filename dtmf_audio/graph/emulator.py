@@ -148,6 +148,11 @@ class Emulator:
             listening.close()
 
     @property
+    def running(self) -> bool:
+        """Whether it was started and has not stopped."""
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
     def url(self) -> str:
         """The address of the status page and the control API: ``http://127.0.0.1:PORT``."""
         return self._address

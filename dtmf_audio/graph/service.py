@@ -304,6 +304,11 @@ class Service:
             self._log(f"{date} notification to {where} was not delivered: {delivery.problem}")
 
     def _log(self, line: str) -> None:
-        shown = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in line)
+        shown = printable(line)
         for listener in list(self.on_log):
             listener(shown)
+
+
+def printable(text: str) -> str:
+    """Return a text with what would move a terminal's cursor, or break a line, written as an escape."""
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)

@@ -749,7 +749,10 @@ def _conformance(args: argparse.Namespace) -> int:
 
 
 def _emulate(args: argparse.Namespace) -> int:
-    return cli_emulate.emulate(args, answer=_print, tell=_to_stderr)
+    try:
+        return cli_emulate.emulate(args, answer=_print, tell=_to_stderr)
+    except InvalidSettingError as error:
+        raise InvalidSettingError(_as_options(str(error), ("noise_dbm0", "loss_pct", "twist_db"))) from error
 
 
 # --- standard output and error -----------------------------------------------------------------------------------

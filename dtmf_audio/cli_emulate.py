@@ -94,8 +94,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--record",
         metavar="DIR",
-        help="write what went each way of each call, when it has ended, as WAV, and where its tones lie, as JSON: "
-        f"at most {RECORDED_S} s of a call",
+        help="write each call that has ended, or is cut short by the end: ID.toFarEnd.wav and ID.toBot.wav, at most "
+        f"{RECORDED_S} s, and where their tones lie, ID.toFarEnd.json and ID.toBot.json; nothing is overwritten",
     )
     parser.add_argument("--quiet", action="store_true", help="no log on standard error, only warnings and errors")
     line = parser.add_argument_group("lines, both ways")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import queue
 import re
 import signal
 import subprocess
@@ -26,8 +27,10 @@ from dtmf_audio.errors import DtmfError
 from dtmf_audio.graph import emulator as emulator_module
 from dtmf_audio.graph.calls import CallSettings
 from dtmf_audio.graph.emulator import listen
+from dtmf_audio.graph.faults import NotificationFault
 from dtmf_audio.graph.media import Direction, LineConditions
 from dtmf_audio.graph.service import Clock, ServiceSettings
+from dtmf_audio.graph.switchboard import Switchboard
 from dtmf_audio.graph.wire import StatusCase
 
 ROOT = Path(__file__).parent.parent
@@ -278,9 +281,9 @@ def test_options_reach_the_bot() -> None:
         ("--host no.such.host.invalid", r"no\.such\.host\.invalid:8080 cannot be listened on \(.*\); choose another "),
         ("--port 65536", r"127\.0\.0\.1:65536 cannot be listened on \(.*\); choose another address or port"),
         ("--port -1", r"127\.0\.0\.1:-1 cannot be listened on \(.*\); choose another address or port"),
-        ("--noise-dbm0 4", r"noise_dbm0 is 4\.0; it must be from -90 to 3"),
-        ("--loss-pct 101", r"loss_pct is 101\.0; it must be from 0 to 100"),
-        ("--twist-db nan", r"twist_db is nan; it must be from -20 to 20"),
+        ("--noise-dbm0 4", r"--noise-dbm0 is 4\.0; it must be from -90 to 3"),
+        ("--loss-pct 101", r"--loss-pct is 101\.0; it must be from 0 to 100"),
+        ("--twist-db nan", r"--twist-db is nan; it must be from -20 to 20"),
         ("--record none/there", r"none/there: recordings cannot be written there \(No such file or directory\); give "),
         ("--record file", r"file: recordings cannot be written there \(File exists\); give a directory, or the name "),
     ],
@@ -338,13 +341,12 @@ def test_calls_are_recorded_when_they_end_and_at_the_end(tmp_path: Path) -> None
             running.wait_for(live, "established")
             running.act(live, "sendDtmfTones", tones=["tone7"] * 100)
             time.sleep(0.3)
-            never = running.create().json()["id"]  # not established: no audio
             status, _, err = running.end()
             assert status == 0
             assert err.count("recorded call ") == 1
-            ids.append((ended, live, never))
+            ids.append((ended, live))
     assert ids[0] == ids[1]
-    ended, live, _ = ids[0]
+    ended, live = ids[0]
     stems = [ended, live, f"{ended}-2", f"{live}-2"]
     assert sorted(path.name for path in folder.iterdir()) == sorted(
         f"{stem}.{way}.{ending}" for stem in stems for way in Direction for ending in ("wav", "json")
@@ -359,6 +361,47 @@ def test_calls_are_recorded_when_they_end_and_at_the_end(tmp_path: Path) -> None
         silence, samplerate = read_audio(folder / f"{stem}.toBot.wav")
         assert samplerate == 16_000
         assert not np.any(silence)
+
+
+def test_the_recorder_passes_on_what_has_ended_and_keeps_what_goes_on(tmp_path: Path) -> None:
+    board = Switchboard()
+    events: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    recorder = cli_emulate._Recorder(board, events)
+    board.on_notification.append(recorder.note)
+    ended, live = board.establish(), board.establish()
+    ended.delete()
+    board.advance(1000)
+    assert events.get_nowait() is ended
+    assert recorder.handles == {live.id: live}
+
+    board.faults.plan(NotificationFault(kind="drop", times=100))
+    unheard = board.establish()  # of which no notification comes
+    recorder.look()
+    unheard.far_end.hang_up()
+    never = board.create()
+    recorder.look()
+    board.advance(50)
+    never.delete()
+    board.advance(1000)
+    assert set(recorder.handles) == {live.id, unheard.id, never.id}
+    recorder._sweep()
+    assert set(recorder.handles) == {live.id}
+    assert events.get_nowait() is unheard
+
+    told: list[str] = []
+    assert cli_emulate._write(tmp_path, never, cli_emulate._Log(told.append, quiet=False)) == 0
+    assert (told, list(tmp_path.iterdir())) == ([], [])
+
+
+def test_a_recording_that_is_cut_says_so(tmp_path: Path) -> None:
+    board = Switchboard(record_s=0.1)
+    call = board.establish()
+    call.far_end.press("1", on_ms=200)
+    board.advance(1000)
+    told: list[str] = []
+    assert cli_emulate._write(tmp_path, call, cli_emulate._Log(told.append, quiet=False)) == 0
+    assert told[0].startswith(f"recorded call {call.id}, its first 600 s: {tmp_path / call.id}.toFarEnd.wav, ")
+    assert len(read_audio(tmp_path / f"{call.id}.toBot.wav")[0]) == 1600
 
 
 def test_a_recording_that_cannot_be_written_is_told_and_the_exit_status_says_so(tmp_path: Path) -> None:

@@ -110,19 +110,23 @@ def act(client: httpx.Client, emulator: Emulator, call_id: str, action: str, **b
 
 
 def test_it_starts_on_a_free_port_and_stops_at_once() -> None:
-    with Emulator():  # what is imported at the first start is not counted
-        pass
-    began = time.monotonic()
-    emulator = Emulator().start()
-    started = time.monotonic()
-    assert emulator.url == f"http://127.0.0.1:{urlsplit(emulator.url).port}"
-    assert emulator.base_url == f"{emulator.url}/v1.0"
-    emulator.stop()
-    assert started - began < 1.0
-    assert time.monotonic() - started < 1.0
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", urlsplit(emulator.url).port or 0))
+    took = []
+    for _ in range(5):  # what is imported at the first start does not count, nor what else the machine does
+        began = time.monotonic()
+        emulator = Emulator().start()
+        assert emulator.running
+        assert emulator.url == f"http://127.0.0.1:{urlsplit(emulator.url).port}"
+        assert emulator.base_url == f"{emulator.url}/v1.0"
+        started = time.monotonic()
+        emulator.stop()
+        took.append((started - began, time.monotonic() - started))
+        assert not emulator.running
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", urlsplit(emulator.url).port or 0))
     assert not [thread for thread in threading.enumerate() if thread.name == "dtmf-audio-emulator"]
+    starts, stops = zip(*took, strict=True)
+    assert min(starts) < 0.5
+    assert min(stops) < 0.5
 
 
 def test_it_stops_at_once_with_connections_open_answers_due_and_a_bot_that_hangs() -> None:
@@ -142,7 +146,9 @@ def test_it_stops_at_once_with_connections_open_answers_due_and_a_bot_that_hangs
         assert hanging.wait(SOON_S)
         began = time.monotonic()
         emulator.stop()
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < SOON_S
+        problems = {delivery.problem for delivery in emulator.service.deliveries}
+        assert problems == {"the emulator has stopped"}  # the application was shut down, not cut off
         released.set()
         for connection in (idle, half, slow):
             connection.close()
@@ -351,7 +357,7 @@ def test_requests_are_answered_while_a_long_advance_is_under_way(http_client: ht
     emulator.stop()
     advancing.join(SOON_S)
     assert not advancing.is_alive()
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < SOON_S
 
 
 def test_calls_without_a_callback_wait_for_nobody(emulator: Emulator) -> None:
@@ -359,7 +365,7 @@ def test_calls_without_a_callback_wait_for_nobody(emulator: Emulator) -> None:
     call = emulator.establish()
     call.hang_up()
     emulator.advance(1000)
-    assert time.monotonic() - began < 1.0  # to be refused by port 9 four times would take 3.75 s each
+    assert time.monotonic() - began < SOON_S  # to be refused by port 9 four times would take 3.75 s each
     states = [told.body.value[0].resource_data[0].state for told in call.notifications]
     assert states == ["establishing", "established", "terminating", "terminated"]
     assert emulator.do(lambda _: list(emulator.service.deliveries)) == []
@@ -636,7 +642,7 @@ def test_a_body_over_1_mib_is_refused_unread(
 
 
 def test_a_slow_answer_keeps_nobody_else_waiting(emulator: Emulator, http_client: httpx.Client) -> None:
-    emulator.plan_fault(RequestFault(kind="slow", delay_ms=500, action="getCall"))
+    emulator.plan_fault(RequestFault(kind="slow", delay_ms=1000, action="getCall"))
     call = emulator.establish()
     url = f"{emulator.base_url}/communications/calls/{call.id}"
     took: list[float] = []
@@ -649,11 +655,10 @@ def test_a_slow_answer_keeps_nobody_else_waiting(emulator: Emulator, http_client
     asking = threading.Thread(target=ask_slowly)
     asking.start()
     emulator.wait_until(lambda: len(emulator.requests) == 1)
-    began = time.monotonic()
     assert http_client.get(url).status_code == 200
-    assert time.monotonic() - began < 0.4
+    assert took == []
     asking.join()
-    assert took[0] >= 0.5
+    assert took[0] >= 1.0
 
 
 @pytest.mark.parametrize("host", ["bot.example", "127.0.0.1.bot.example", "", "[", "127.0.0.1@bot.example"])

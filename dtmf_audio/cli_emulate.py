@@ -305,10 +305,12 @@ class _Recorder:
                 self._add(call.id)
 
     def _add(self, call_id: str) -> None:
-        if not self._board.calls.is_over(call_id):
-            handle = self._board.call(call_id)
-            if handle.media is None or handle.media.stop is None:
-                self.handles[call_id] = handle
+        calls = self._board.calls
+        if calls.is_over(call_id) or calls.get(call_id).state == "terminated":
+            return  # the switchboard has let go of it
+        handle = self._board.call(call_id)
+        if handle.media is None or handle.media.stop is None:
+            self.handles[call_id] = handle
 
 
 def _waiting(events: queue.SimpleQueue[CallHandle | int]) -> Iterator[CallHandle]:

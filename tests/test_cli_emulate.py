@@ -373,6 +373,7 @@ def test_the_recorder_passes_on_what_has_ended_and_keeps_what_goes_on(tmp_path: 
     board.advance(1000)
     assert events.get_nowait() is ended
     assert recorder.handles == {live.id: live}
+    assert set(board._handles) == {live.id}  # nothing was made anew of what is over
 
     board.faults.plan(NotificationFault(kind="drop", times=100))
     unheard = board.establish()  # of which no notification comes

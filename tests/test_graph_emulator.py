@@ -325,6 +325,13 @@ def test_time_that_is_none_is_refused(emulator: Emulator, ms: Any) -> None:
         emulator.advance(ms)
 
 
+def test_a_clock_beyond_the_calendar_still_answers(emulator: Emulator, http_client: httpx.Client) -> None:
+    for _ in range(300):  # 32 years each
+        emulator.advance(1e12)
+    answer = http_client.get(f"{emulator.base_url}/communications/calls/1")
+    assert answer.json()["error"]["innerError"]["date"] == "9999-12-31T23:59:59"
+
+
 def test_advancing_within_a_notification_is_refused_instead_of_waited_for() -> None:
     def advance(_told: object) -> None:
         try:

@@ -171,7 +171,11 @@ class Service:
 
     def date(self, ticks: int) -> str:
         """Return the date and time of ticks of the timeline, UTC, as Graph writes them in errors."""
-        return (self._epoch + timedelta(milliseconds=ticks / TICKS_PER_MS)).strftime("%Y-%m-%dT%H:%M:%S")
+        try:
+            date = self._epoch + timedelta(milliseconds=ticks / TICKS_PER_MS)
+        except OverflowError:  # a virtual clock can be set beyond the calendar
+            date = datetime.max
+        return date.strftime("%Y-%m-%dT%H:%M:%S")
 
     # --- time --------------------------------------------------------------------------------------------------------
 
@@ -230,11 +234,9 @@ class Service:
             timeline.advance_to(due)
             if not self.webhooks.idle:
                 await self.webhooks.drained()
-            elif time.monotonic() > breath:
+            if time.monotonic() > breath:
                 await asyncio.sleep(0)
-            else:
-                continue
-            breath = time.monotonic() + BREATH_S
+                breath = time.monotonic() + BREATH_S
         timeline.advance_to(max(target, timeline.now))
 
     def do(self, what: Callable[[Switchboard], _T]) -> _T:

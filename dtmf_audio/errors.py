@@ -6,7 +6,7 @@
     ├── InvalidToneError       (ValueError)  a key, a tone name, an event code or a dial string
     ├── InvalidSettingError    (ValueError)  a timing, a level, a rate, a profile
     ├── InvalidSignalError     (ValueError)  an array that is not audio: its type, shape or values
-    ├── InvalidRequestError    (ValueError)  a request body that is not a sendDtmfTones request
+    ├── InvalidRequestError    (ValueError)  a body that is not the request, or the notification, that it should be
     ├── AudioFileError         (OSError)     a file or pipe that cannot be read or written as audio
     ├── DecoderError           (RuntimeError) a decoder under test that cannot be run, or answers nonsense
     └── GraphServiceError      (RuntimeError) what the emulated service answers with an error
@@ -33,7 +33,7 @@ class InvalidSignalError(DtmfError, ValueError):
 
 
 class InvalidRequestError(DtmfError, ValueError):
-    """A JSON body that is not a valid ``sendDtmfTones`` request."""
+    """A body that is not the one of Graph that it should be: ``sendDtmfTones``, a call, notifications."""
 
 
 class AudioFileError(DtmfError, OSError):

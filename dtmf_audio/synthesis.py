@@ -247,9 +247,9 @@ def render(
         low_offset_pct=low_offset_pct,
         high_offset_pct=high_offset_pct,
     )
-    _check_range("ramp_ms", ramp_ms, 0.0, MAX_RAMP_MS)
-    _check_range("lead_ms", lead_ms, 0.0, math.inf)
-    _check_range("tail_ms", tail_ms, 0.0, math.inf)
+    check_range("ramp_ms", ramp_ms, 0.0, MAX_RAMP_MS)
+    check_range("lead_ms", lead_ms, 0.0, math.inf)
+    check_range("tail_ms", tail_ms, 0.0, math.inf)
     score = _lay_out(_elements(tones), defaults, rate, lead_ms=lead_ms, tail_ms=tail_ms, flash_ms=flash_ms)
     _check_edges(score, rate, ramp_ms)
 
@@ -420,12 +420,12 @@ def _filled_in(press: Press, defaults: Press, flash_ms: float | None) -> Press:
                 "flash makes no sound and cannot be rendered; leave it out, or give flash_ms for a silent gap"
             )
         settings["on_ms"] = flash_ms
-    _check_range("on_ms", settings["on_ms"], 0.0, math.inf)
-    _check_range("delay_ms", settings["delay_ms"], 0.0, math.inf)
-    _check_range("twist_db", settings["twist_db"], -MAX_TWIST_DB, MAX_TWIST_DB)
-    _check_range("low_offset_pct", settings["low_offset_pct"], -MAX_OFFSET_PCT, MAX_OFFSET_PCT)
-    _check_range("high_offset_pct", settings["high_offset_pct"], -MAX_OFFSET_PCT, MAX_OFFSET_PCT)
-    _check_range("level_dbm0", settings["level_dbm0"], MIN_LEVEL_DBM0, math.inf)
+    check_range("on_ms", settings["on_ms"], 0.0, math.inf)
+    check_range("delay_ms", settings["delay_ms"], 0.0, math.inf)
+    check_range("twist_db", settings["twist_db"], -MAX_TWIST_DB, MAX_TWIST_DB)
+    check_range("low_offset_pct", settings["low_offset_pct"], -MAX_OFFSET_PCT, MAX_OFFSET_PCT)
+    check_range("high_offset_pct", settings["high_offset_pct"], -MAX_OFFSET_PCT, MAX_OFFSET_PCT)
+    check_range("level_dbm0", settings["level_dbm0"], MIN_LEVEL_DBM0, math.inf)
     highest = highest_level_dbm0(settings["twist_db"])
     if settings["level_dbm0"] > highest:
         raise InvalidSettingError(
@@ -435,7 +435,7 @@ def _filled_in(press: Press, defaults: Press, flash_ms: float | None) -> Press:
     return replace(press, tone=tone, **settings)
 
 
-def _check_range(name: str, value: float, lowest: float, highest: float) -> None:
+def check_range(name: str, value: float, lowest: float, highest: float) -> None:
     """Refuse a setting that is not a finite number within its range."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise InvalidSettingError(f"{name} is {value!r}; it must be a number")

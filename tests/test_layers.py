@@ -98,7 +98,7 @@ MAY_IMPORT["conformance"] = {"conformance.report", "conformance.runner"}
 # Graph's calls: each module knows those before it, and what makes and hears tones; up to the routes all is pure.
 GRAPH = (
     *("wire", "models", "notifications", "timeline", "rendering", "calls", "faults"),
-    *("lines", "media", "switchboard", "routes"),
+    *("lines", "media", "switchboard", "endpoints", "routes", "openapi"),
 )
 GRAPH_SERVED = ("webhooks", "service", "control", "status_page", "media_socket", "web", "emulator")
 for number, name in enumerate(GRAPH + GRAPH_SERVED):

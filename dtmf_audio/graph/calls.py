@@ -18,8 +18,8 @@ with the error that Graph would answer. What happens later is put on the timelin
 What the service does where nobody has captured it, and is decided here
 ------------------------------------------------------------------------
 - A ``sendDtmfTones`` before the call is established is refused with 400, as the tones could not be heard.
-- One behind another waits ``operation_gap_ms`` after the last tone of the one before it, lest two equal tones
-  become one. Until then it is ``notStarted``.
+- The tones of one begin ``operation_gap_ms`` after the last tone of the one before it, lest two equal tones become
+  one. Behind another that is not completed it is ``notStarted``; else it runs at once, and its tones begin in time.
 - ``cancelMediaProcessing`` ends running and waiting ``sendDtmfTones``: the only documented way for them to end as
   ``mediaOperationCanceled``, besides hanging up.
 - A call that is over is unknown, 404 and 8522, as a call that never was; while it terminates it can be read, and
@@ -39,7 +39,7 @@ from typing import Protocol
 
 import numpy as np
 
-from dtmf_audio.errors import GraphServiceError
+from dtmf_audio.errors import GraphServiceError, InvalidSettingError
 from dtmf_audio.graph.models import (
     AnswerRequest,
     AppHostedMediaConfig,
@@ -62,12 +62,14 @@ from dtmf_audio.graph.models import (
     ToneInfo,
 )
 from dtmf_audio.graph.notifications import CommsNotification, CommsNotifications
-from dtmf_audio.graph.rendering import LEAST_DELAY_MS, TonePlan, plan_request
+from dtmf_audio.graph.rendering import LEAST_DELAY_MS, MAX_PLANNED_MS, SHORTEST_ON_MS, TonePlan, plan_request
 from dtmf_audio.graph.timeline import TICKS_PER_MS, TICKS_PER_SAMPLE, Appointment, Timeline
-from dtmf_audio.synthesis import DEFAULT_ON_MS
+from dtmf_audio.synthesis import DEFAULT_ON_MS, check_range
 from dtmf_audio.tones import Tone
 
 CALL_NOT_FOUND = ("8522", "Call not found.")  # reported: microsoft-graph-comms-samples #330, #173, #191
+MAX_SETTING_MS = 86_400_000.0  # a day
+MAX_PLANNED_FAULTS = 1000  # of one call
 SERVICE_WRITES = (  # properties of a call that a bot may send and only the service decides
     *("id", "state", "direction", "callChainId", "myParticipantId", "mediaState", "resultInfo", "toneInfo"),
 )
@@ -96,7 +98,12 @@ class CallSettings:
     max_waiting, max_waiting_tones : int
         Operations of one call that are not completed, and tones in them.
     kept_operations, kept_calls : int
-        How many that are over are remembered.
+        How many that are over are remembered: operations of each call, and calls.
+
+    Raises
+    ------
+    InvalidSettingError
+        A time that is none, or a limit below 1.
     """
 
     establish_ms: float = 200.0
@@ -111,6 +118,17 @@ class CallSettings:
     max_waiting_tones: int = 10_000
     kept_operations: int = 100
     kept_calls: int = 100
+
+    def __post_init__(self) -> None:
+        """Refuse what no call could have."""
+        for name in ("establish_ms", "terminate_ms", "operation_gap_ms", "least_delay_ms"):
+            check_range(name, getattr(self, name), 0.0, MAX_SETTING_MS)
+        check_range("on_ms", self.on_ms, SHORTEST_ON_MS, MAX_PLANNED_MS)
+        check_range("flash_ms", self.flash_ms, 0.0, MAX_PLANNED_MS)
+        for name in ("max_calls", "max_waiting", "max_waiting_tones", "kept_operations", "kept_calls"):
+            limit = getattr(self, name)
+            if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+                raise InvalidSettingError(f"{name} is {limit!r}; it must be a whole number, 1 or more")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +186,7 @@ class _CallRecord:
     call: Call
     subscribed: bool = False
     told_tones: int = 0
+    quiet_until: int = 0  # ticks: before then no tone of another operation begins
     sending: OrderedDict[str, _Sending] = field(default_factory=OrderedDict)  # by operation, in order of time
     operations: OrderedDict[str, Operation] = field(default_factory=OrderedDict)
     faults: list[float] = field(default_factory=list)  # of the next operations: after how many ms they fail
@@ -236,8 +255,8 @@ class Calls:
             raise GraphServiceError(
                 404,
                 "NotFound",
-                f"Operation {operation_id!r} not found: call {call_id} has none of this id, or it has ended long ago. "
-                "Read the id from the Location header of the answer.",
+                f"Operation {operation_id[:60]!r} not found: call {call_id} has none of this id, or it has ended long "
+                "ago. Read the id from the Location header of the answer.",
             )
         return record.operations[operation_id]
 
@@ -265,14 +284,14 @@ class Calls:
             least_delay_ms=settings.least_delay_ms,
             flash_ms=settings.flash_ms,
         )
-        now = self._timeline.now
-        start = -(-now // TICKS_PER_SAMPLE) * TICKS_PER_SAMPLE  # the next sample
+        earliest = max(self._timeline.now, record.quiet_until)
         if record.sending:
             last = next(reversed(record.sending.values()))
-            start = max(start, last.stop + _ticks(settings.operation_gap_ms))
+            earliest = max(earliest, last.stop + _ticks(settings.operation_gap_ms))
+        start = -(-earliest // TICKS_PER_SAMPLE) * TICKS_PER_SAMPLE  # the next sample
         operation = SendDtmfTonesOperation(
             id=self._new_id(),
-            status=OperationStatus.RUNNING if start - now < TICKS_PER_SAMPLE else OperationStatus.NOT_STARTED,
+            status=OperationStatus.NOT_STARTED if record.sending else OperationStatus.RUNNING,
             client_context=request.client_context,
         )
         sending = _Sending(operation=operation, plan=plan, start=start, stop=start + plan.n_samples * TICKS_PER_SAMPLE)
@@ -286,7 +305,12 @@ class Calls:
         """Be told of the far end's tones from now on; refused where the bot hears them itself."""
         record = self._established(call_id, "subscribeToTone")
         if record.app_hosted:  # reported: microsoft-graph-comms-samples #325
-            raise GraphServiceError(500, "9999", "Encountered Exception during ToneSubscription")
+            raise GraphServiceError(
+                500,
+                "9999",
+                "Encountered Exception during ToneSubscription. The call has appHostedMediaConfig, where the bot's own "
+                "media platform hears the tones; subscribeToTone is for serviceHostedMediaConfig.",
+            )
         record.subscribed = True
         operation = SubscribeToToneOperation(
             id=self._new_id(), status=OperationStatus.COMPLETED, client_context=request.client_context
@@ -359,8 +383,22 @@ class Calls:
         return info
 
     def fail_next_operation(self, call_id: str, *, after_ms: float = 0.0) -> None:
-        """Have the next ``sendDtmfTones`` end with the reason ``unknown``, so long after its beginning."""
-        self._active(call_id).faults.append(after_ms)
+        """Have the next ``sendDtmfTones`` end with the reason ``unknown``, so long after its beginning.
+
+        Raises
+        ------
+        GraphServiceError
+            There is no such call any more.
+        InvalidSettingError
+            A time that is none, or 1000 faults wait already.
+        """
+        check_range("after_ms", after_ms, 0.0, MAX_SETTING_MS)
+        faults = self._active(call_id).faults
+        if len(faults) >= MAX_PLANNED_FAULTS:
+            raise InvalidSettingError(
+                f"{len(faults)} operations of call {call_id} are to fail already; send some before planning more"
+            )
+        faults.append(after_ms)
 
     # --- for whoever looks on ----------------------------------------------------------------------------------------
 
@@ -427,9 +465,9 @@ class Calls:
         def establish() -> None:
             record.call = replace(record.call, state=CallState.ESTABLISHED, audio=MediaState.ACTIVE)
             self._listener.open_media(_known_id(record.call))
-            self._tell(record, ChangeType.UPDATED, record.call)
             if self.settings.established_first:
-                tell_establishing()
+                self._after(record, 0.0, tell_establishing)  # unless the call is hung up before
+            self._tell(record, ChangeType.UPDATED, record.call)
 
         if not self.settings.established_first:
             self._after(record, self.settings.establish_ms / 2, tell_establishing)
@@ -464,38 +502,42 @@ class Calls:
             appointment.cancel()
         if reason is not CompletionReason.COMPLETED_SUCCESSFULLY:
             self._listener.cut_tones(_known_id(record.call), operation_id)
+        now = self._timeline.now
+        if sending.start < now:
+            record.quiet_until = now + _ticks(self.settings.operation_gap_ms)
         operation = replace(sending.operation, status=OperationStatus.COMPLETED, completion_reason=reason)
-        record.operations[operation_id] = operation
+        self._remember(record, operation)
         self._tell(record, ChangeType.DELETED, operation)
 
     def _cancel_all(self, record: _CallRecord) -> None:
         for operation_id in list(record.sending):
-            self._complete(record, operation_id, CompletionReason.MEDIA_OPERATION_CANCELED)
+            if operation_id in record.sending:  # else whoever was told of the one before has ended it
+                self._complete(record, operation_id, CompletionReason.MEDIA_OPERATION_CANCELED)
 
     def _end(self, record: _CallRecord, why: ResultInfo) -> None:
         for appointment in record.appointments:
             appointment.cancel()
+        was_established = record.call.state is CallState.ESTABLISHED
+        record.call = replace(record.call, state=CallState.TERMINATING, audio=None)  # nothing can be sent any more
         self._cancel_all(record)
-        if record.call.state is CallState.ESTABLISHED:
+        if was_established:
             self._listener.close_media(_known_id(record.call))
-        record.call = replace(record.call, state=CallState.TERMINATING, audio=None)
         self._tell(record, ChangeType.UPDATED, record.call)
         self._after(record, self.settings.terminate_ms, lambda: self._over(record, why))
 
     def _over(self, record: _CallRecord, why: ResultInfo) -> None:
         call_id = _known_id(record.call)
         record.call = replace(record.call, state=CallState.TERMINATED, result_info=why)
-        self._tell(record, ChangeType.DELETED, record.call)
         self._ended[call_id] = self._calls.pop(call_id)
         while len(self._ended) > self.settings.kept_calls:
             self._ended.popitem(last=False)
+        self._tell(record, ChangeType.DELETED, record.call)
 
     def _remember(self, record: _CallRecord, operation: Operation) -> None:
-        """Keep an operation, and forget the oldest of those that are completed."""
+        """Keep an operation as it stands, and forget the oldest of those that are completed."""
         record.operations[operation.id] = operation
-        if len(record.operations) > self.settings.kept_operations + self.settings.max_waiting:
-            done = (known for known in record.operations if known not in record.sending)
-            record.operations.pop(next(done))
+        if len(record.operations) - len(record.sending) > self.settings.kept_operations:
+            record.operations.pop(next(known for known in record.operations if known not in record.sending))
 
     def _tell(self, record: _CallRecord, change: ChangeType, what: Call | Operation) -> None:
         call_id = _known_id(record.call)

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 from dtmf_audio.errors import GraphServiceError, InvalidSettingError
 from dtmf_audio.graph.calls import CALL_NOT_FOUND, Notification
+from dtmf_audio.synthesis import check_range
 
 RequestFaultKind = Literal[
     "unauthorized", "forbidden", "callNotFound", "tooManyRequests", "serverError", "serviceUnavailable", "slow"
@@ -62,8 +63,7 @@ class RequestFault:
         _check_times(self.times)
         if isinstance(self.retry_after_s, bool) or not isinstance(self.retry_after_s, int) or self.retry_after_s < 0:
             raise InvalidSettingError(f"retry_after_s is {self.retry_after_s!r}; it must be whole seconds, 0 or more")
-        if not 0.0 <= self.delay_ms <= MAX_DELAY_MS:
-            raise InvalidSettingError(f"delay_ms is {self.delay_ms!r}; it must be from 0 to {MAX_DELAY_MS:g}")
+        check_range("delay_ms", self.delay_ms, 0.0, MAX_DELAY_MS)
 
     def answer(self) -> GraphServiceError | None:
         """Return the error that it answers; ``None`` if it is only slow."""
@@ -81,7 +81,8 @@ class NotificationFault:
     Attributes
     ----------
     kind : {"drop", "double", "swap"}
-        It never comes; it comes twice; it comes after the call's next one.
+        It never comes; it comes twice; it comes after the call's next one. A call's last has no next one, so it is
+        not swapped, and the fault stays planned.
     times : int
         How many notifications it strikes.
     call_id : str or None
@@ -119,7 +120,7 @@ class Faults:
             self._planned_notifications.extend([fault] * fault.times)
 
     def clear(self) -> None:
-        """Forget every fault that is planned."""
+        """Forget every fault that is planned; what is held back still comes after the call's next notification."""
         self._planned_requests.clear()
         self._planned_notifications.clear()
 
@@ -130,23 +131,25 @@ class Faults:
                 return self._planned_requests.pop(index)
         return None
 
-    def deliver(self, notification: Notification) -> list[Notification]:
-        """Return what is sent in the place of a notification."""
+    def deliver(self, notification: Notification, *, is_last: bool = False) -> list[Notification]:
+        """Return what is sent in the place of a notification, the last one of its call or not."""
         call_id = notification.call_id
-        after = [self._held.pop(call_id)] if call_id in self._held else []
+        held = self._held.pop(call_id, None)
+        after = [] if held is None else [held]
         for index, fault in enumerate(self._planned_notifications):
-            if fault.call_id in (None, call_id):
-                del self._planned_notifications[index]
-                if fault.kind == "drop":
-                    return after
-                if fault.kind == "double":
-                    return [notification, notification, *after]
-                self._held[call_id] = notification
+            if fault.call_id not in (None, call_id) or (is_last and fault.kind == "swap"):
+                continue
+            del self._planned_notifications[index]
+            if fault.kind == "drop":
                 return after
+            if fault.kind == "double":
+                return [notification, notification, *after]
+            self._held[call_id] = notification
+            return after
         return [notification, *after]
 
 
-def _check_kind(kind: str, kinds: object) -> None:
+def _check_kind(kind: object, kinds: object) -> None:
     known = get_args(kinds)
     if kind not in known:
         raise InvalidSettingError(f"the fault is {kind!r}; it must be one of {', '.join(known)}")

@@ -3,7 +3,7 @@
 Conventions
 -----------
 - Time is in samples at 16 kHz from the start of the timeline; a frame is 320 of them, 20 ms.
-- Samples are int16, as the media platform has them. Where clips overlap they are added, limited to full scale.
+- Samples are int16, as the media platform has them. Where clips overlap, their sum is limited to full scale.
 - A clip lies where it was laid, however the line is read: cut it at a sample, and it is silent from there on. Tones are
   laid as their places, and rendered as they are read: a request may last for weeks, and each kind of tone is rendered
   once.
@@ -21,7 +21,14 @@ import numpy.typing as npt
 
 from dtmf_audio.graph.rendering import TonePlan
 from dtmf_audio.signals import to_pcm16
-from dtmf_audio.synthesis import DEFAULT_TWIST_DB, FRAME_SAMPLERATE, FRAME_SAMPLES, RenderedTone, render
+from dtmf_audio.synthesis import (
+    DEFAULT_LEVEL_DBM0,
+    DEFAULT_TWIST_DB,
+    FRAME_SAMPLERATE,
+    FRAME_SAMPLES,
+    RenderedTone,
+    render,
+)
 from dtmf_audio.tones import Tone
 
 Pcm = npt.NDArray[np.int16]
@@ -69,6 +76,13 @@ class Line:
         for clip in (*self._sounding, *(clip for _, _, clip in self._waiting)):
             if owner in (None, clip.owner):
                 clip.stop = min(clip.stop, at)
+        self._waiting = [entry for entry in self._waiting if entry[2].start < entry[2].stop]
+        heapq.heapify(self._waiting)
+
+    def left(self, at: int) -> tuple[int, int]:
+        """Tell how many clips, and how many samples of them, are still to be heard from a sample on."""
+        clips = (*self._sounding, *(clip for _, _, clip in self._waiting))
+        return len(clips), sum(max(0, clip.stop - max(clip.start, at)) for clip in clips)
 
     def next_start(self) -> int | None:
         """Tell where the next audio begins; ``None`` if there is none."""
@@ -86,20 +100,18 @@ class Line:
                 self._next_tone(clip.owner)
         if not self._sounding:
             return None
-        frame: Pcm | None = None
-        for clip in self._sounding:
+        heard = [clip for clip in self._sounding if clip.stop > start and clip.stop > clip.start]
+        self._sounding = [clip for clip in heard if clip.stop > stop]
+        if not heard:
+            return None
+        first = heard[0]
+        if len(heard) == 1 and first.start <= start and first.stop >= stop:
+            return first.samples[start - first.start : stop - first.start]
+        total = np.zeros(n_samples, np.int32)
+        for clip in heard:
             begin, end = max(clip.start, start), min(clip.stop, stop)
-            if begin >= end:
-                continue
-            part = clip.samples[begin - clip.start : end - clip.start]
-            if frame is None:
-                frame = np.zeros(n_samples, np.int16)
-                frame[begin - start : end - start] = part
-            else:
-                room = frame[begin - start : end - start]
-                room[:] = np.clip(room.astype(np.int32) + part, -32768, 32767)
-        self._sounding = [clip for clip in self._sounding if clip.stop > stop]
-        return frame
+            total[begin - start : end - start] += clip.samples[begin - clip.start : end - clip.start]
+        return limited(total) if len(heard) > 1 else total.astype(np.int16)
 
     def _next_tone(self, owner: str) -> None:
         """Lay out the next tone of a plan that sounds."""
@@ -113,11 +125,25 @@ class Line:
         self.lay(start + tone.start, tone_wave(tone.tone, tone.stop - tone.start, self.twist_db), owner=owner)
 
 
+def limited(total: npt.NDArray[np.int32]) -> Pcm:
+    """Return a sum of int16 samples, limited to full scale."""
+    return np.clip(total, -32768, 32767).astype(np.int16)
+
+
+def twisted(
+    line_twist_db: float, level_dbm0: float = DEFAULT_LEVEL_DBM0, twist_db: float = DEFAULT_TWIST_DB
+) -> tuple[float, float]:
+    """Return the level and the twist of a pair after a line with twist: it weakens one group."""
+    return level_dbm0 - max(0.0, line_twist_db), twist_db + line_twist_db
+
+
 @functools.lru_cache(maxsize=256)
-def tone_wave(tone: Tone, n_samples: int, twist_db: float) -> Pcm:
+def tone_wave(tone: Tone, n_samples: int, line_twist_db: float) -> Pcm:
     """Return one tone at 16 kHz, (n_samples,), int16, as :func:`~dtmf_audio.synthesis.render` makes it."""
     on_ms = 1000.0 * n_samples / FRAME_SAMPLERATE
-    wave = to_pcm16(render([tone], FRAME_SAMPLERATE, on_ms=on_ms, twist_db=DEFAULT_TWIST_DB + twist_db).samples)
+    level_dbm0, twist_db = twisted(line_twist_db)
+    rendering = render([tone], FRAME_SAMPLERATE, on_ms=on_ms, level_dbm0=level_dbm0, twist_db=twist_db)
+    wave = to_pcm16(rendering.samples)
     wave.flags.writeable = False
     return wave
 

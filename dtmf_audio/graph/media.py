@@ -3,7 +3,8 @@
 Conventions
 -----------
 - Everything happens at the ends of frames, 320 samples at 16 kHz, that all calls share: frame ``k`` is due at
-  ``(k + 1) * 200,000`` ticks, and what is cut before that is not in it.
+  ``(k + 1) * 200,000`` ticks, before anything else at that time, and what is cut before that is not in it. A call's
+  audio begins with the frame that goes on when it is opened. Its last frame may end early: it is made when it closes.
 - ``TO_FAR_END`` is what the bot says, ``TO_BOT`` what the far end does. There may be several speakers at the far
   end; the bot hears their sum, and each is decoded apart, so who pressed a key is known.
 - Places of tones are samples from the beginning of their call's audio.
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,12 +25,20 @@ import numpy as np
 from dtmf_audio.channel import noise
 from dtmf_audio.errors import InvalidSettingError, InvalidSignalError
 from dtmf_audio.events import DetectedTone
-from dtmf_audio.graph.lines import Line, Pcm, truth_of
+from dtmf_audio.graph.lines import Line, Pcm, limited, truth_of
 from dtmf_audio.graph.rendering import TonePlan
 from dtmf_audio.graph.timeline import TICKS_PER_SAMPLE, Appointment, Timeline
 from dtmf_audio.signals import to_pcm16
 from dtmf_audio.stream import DecoderBank, Event
-from dtmf_audio.synthesis import FRAME_SAMPLERATE, FRAME_SAMPLES, FRAME_TICKS, AudioFrame, RenderedTone, Rendering
+from dtmf_audio.synthesis import (
+    FRAME_SAMPLERATE,
+    FRAME_SAMPLES,
+    FRAME_TICKS,
+    AudioFrame,
+    RenderedTone,
+    Rendering,
+    check_range,
+)
 from dtmf_audio.tones import Tone, keys_of
 
 BOT = "bot"  # the speaker in the direction of the far end
@@ -37,9 +46,17 @@ CALLER = "caller"  # the speaker in the other direction, unless others are named
 MAX_SPEAKERS = 4  # quoted: Microsoft.Skype.Bots.Media, UnmixedAudioBuffers
 MAX_QUEUED_SAMPLES = 100 * FRAME_SAMPLES  # quoted: IAudioSocket.Send refuses more than 100 buffers, 2 s
 SETTLE_FRAMES = 50  # chosen: 1 s, after which no press is open in a receiver
-FIRST_BANK = 16  # channels; each further bank doubles what there is
+# Channels; further banks double what there is. Chosen: 500 busy calls cost 40 % less than in banks that double from
+# the first, since each has a fixed cost; a channel that is silent costs 80 kB and nearly no time.
+BANK_SIZES = (16, 240, 768)
 ENVELOPE_FRAMES = 3000  # a minute
 MAX_HEARD = 10_000  # tones of a direction that are remembered, the latest
+MAX_FRAMES_PER_FEED = (
+    10  # chosen: what is told of later than 200 ms is of no use, and SETTLE_FRAMES must be many times it
+)
+MAX_RECORD_S = 86_400.0
+MAX_CLIPS = 1000  # of one speaker that are not over; chosen: each costs a sum in every frame in which it sounds
+MAX_LAID_SAMPLES = 3600 * FRAME_SAMPLERATE  # of one speaker that are still to be heard: 115 MB
 
 
 class Direction(enum.StrEnum):
@@ -60,7 +77,8 @@ class LineConditions:
     loss_pct : float
         Frames lost, each on its own; a lost frame is silent.
     twist_db : float
-        Added to the twist of tones that the emulator renders.
+        Added to the twist of tones that the emulator renders: positive, the low group is that much weaker; negative,
+        the high group.
     """
 
     noise_dbm0: float | None = None
@@ -69,12 +87,10 @@ class LineConditions:
 
     def __post_init__(self) -> None:
         """Refuse what is no line."""
-        if self.noise_dbm0 is not None and not -90.0 <= self.noise_dbm0 <= 3.0:
-            raise InvalidSettingError(f"noise_dbm0 is {self.noise_dbm0!r}; it must be from -90 to 3")
-        if not 0.0 <= self.loss_pct <= 100.0:
-            raise InvalidSettingError(f"loss_pct is {self.loss_pct!r}; it must be from 0 to 100")
-        if not -20.0 <= self.twist_db <= 20.0:
-            raise InvalidSettingError(f"twist_db is {self.twist_db!r}; it must be from -20 to 20")
+        if self.noise_dbm0 is not None:
+            check_range("noise_dbm0", self.noise_dbm0, -90.0, 3.0)
+        check_range("loss_pct", self.loss_pct, 0.0, 100.0)
+        check_range("twist_db", self.twist_db, -20.0, 20.0)
 
 
 CLEAN_LINE = LineConditions()
@@ -113,30 +129,25 @@ class Tap:
 
     Attributes
     ----------
-    truth : list of RenderedTone
-        The tones that the emulator rendered, where they sounded.
     full : bool
-        Whether it has kept as much as it may, and keeps no more.
+        Whether there was more than it may keep.
     """
 
     def __init__(self, max_frames: int) -> None:
         self.full = False
+        self.max_samples = max_frames * FRAME_SAMPLES
         self._frames: dict[int, Pcm] = {}
-        self._max_frames = max_frames
-        self._n_frames = 0
 
-    def keep(self, index: int, frame: Pcm | None) -> None:
-        """Keep a frame; indices count from the beginning of the call's audio."""
-        if index >= self._max_frames:
+    def keep(self, index: int, frame: Pcm) -> None:
+        """Keep a frame that is not silent; indices count from the beginning of the call's audio."""
+        if index * FRAME_SAMPLES >= self.max_samples:
             self.full = True
-            return
-        self._n_frames = index + 1
-        if frame is not None:
+        else:
             self._frames[index] = frame
 
     def samples(self, n_samples: int) -> Pcm:
         """Return the audio up to a sample, (n_samples,), int16, or as far as it was kept."""
-        kept = np.zeros(min(n_samples, self._max_frames * FRAME_SAMPLES), np.int16)
+        kept = np.zeros(min(n_samples, self.max_samples), np.int16)
         for index, frame in self._frames.items():
             room = kept[index * FRAME_SAMPLES : (index + 1) * FRAME_SAMPLES]
             room[:] = frame[: len(room)]
@@ -150,22 +161,29 @@ class Envelope:
         self._peaks = bytearray(ENVELOPE_FRAMES)
         self._last = -1
 
-    def note(self, index: int, frame: Pcm | None) -> None:
+    def note(self, index: int, frame: Pcm) -> None:
         """Take note of a frame; those that were skipped were silent."""
-        for skipped in range(max(self._last + 1, index - ENVELOPE_FRAMES + 1), index):
-            self._peaks[skipped % ENVELOPE_FRAMES] = 0
-        peak = 0 if frame is None else int(max(int(frame.max()), -int(frame.min()))) * 255 // 32768
-        self._peaks[index % ENVELOPE_FRAMES] = min(peak, 255)
-        self._last = index
+        if index == self._last + 1:
+            self._last = index
+        else:
+            self._go_on(index)
+        peak = max(int(np.maximum.reduce(frame)), -int(np.minimum.reduce(frame)))
+        self._peaks[index % ENVELOPE_FRAMES] = min(peak * 255 // 32768, 255)
 
     def peaks(self, index: int) -> list[int]:
         """Return the peaks of the frames before one, at most ``ENVELOPE_FRAMES`` of them."""
-        self.note(index, None)
-        begin = max(0, index - ENVELOPE_FRAMES + 1)
-        return [self._peaks[frame % ENVELOPE_FRAMES] for frame in range(begin, index)]
+        self._go_on(index - 1)
+        return [self._peaks[frame % ENVELOPE_FRAMES] for frame in range(max(0, index - ENVELOPE_FRAMES), index)]
+
+    def _go_on(self, index: int) -> None:
+        """Take note of silence up to a frame."""
+        for silent in range(max(self._last + 1, index - ENVELOPE_FRAMES + 1), index + 1):
+            self._peaks[silent % ENVELOPE_FRAMES] = 0
+        self._last = max(self._last, index)
 
 
 FrameSink = Callable[[AudioFrame], None]
+_Made = tuple[FrameSink, AudioFrame]  # a frame, and who is to have it
 
 
 class Path:
@@ -196,6 +214,12 @@ class Path:
         self.envelope = Envelope()
         self.sinks: dict[FrameSink, Callable[[], None] | None] = {}
         self.live_until: dict[str, int] = {}  # by speaker: where the next live audio begins at the earliest
+
+    def next_start(self) -> int | None:
+        """Tell where the next audio begins: 0 if every frame has something in it, ``None`` if none has."""
+        if self.sinks or self.conditions.noise_dbm0 is not None:
+            return 0
+        return min((start for line in self.lines.values() if (start := line.next_start()) is not None), default=None)
 
 
 class CallMedia:
@@ -282,7 +306,13 @@ class MediaPlane:
     record_s : float
         How much of each direction of a call is kept, in seconds; 0 for nothing.
     frames_per_feed : int
-        How many frames the receivers hear at a time. More are faster, and tell of a tone later; the tones are the same.
+        How many frames the receivers hear at a time, 1 to 10. More are faster, and tell of a tone later; the tones are
+        the same.
+
+    Raises
+    ------
+    InvalidSettingError
+        A setting out of range.
     """
 
     def __init__(
@@ -295,6 +325,16 @@ class MediaPlane:
         record_s: float = 0.0,
         frames_per_feed: int = 1,
     ) -> None:
+        check_range("record_s", record_s, 0.0, MAX_RECORD_S)
+        if type(frames_per_feed) is not int or not 1 <= frames_per_feed <= MAX_FRAMES_PER_FEED:
+            raise InvalidSettingError(
+                f"frames_per_feed is {frames_per_feed!r}; it must be a whole number from 1 to {MAX_FRAMES_PER_FEED}"
+            )
+        for direction in conditions or {}:
+            if direction not in list(Direction):
+                raise InvalidSettingError(
+                    f"conditions are of direction {direction!r}; the directions are {' and '.join(Direction)}"
+                )
         self.conditions = dict.fromkeys(Direction, CLEAN_LINE) | (conditions or {})
         self._timeline = timeline
         self._on_tone = on_tone
@@ -302,6 +342,7 @@ class MediaPlane:
         self._max_recorded = round(record_s * FRAME_SAMPLERATE / FRAME_SAMPLES)
         self._frames_per_feed = frames_per_feed
         self._media: dict[str, CallMedia] = {}
+        self._busy: dict[Path, CallMedia] = {}  # paths with anything to be heard, now or later
         self._banks: list[_Bank] = []
         self._free: list[_Slot] = []
         self._draining: deque[tuple[int, _Slot]] = deque()  # by frame
@@ -312,30 +353,43 @@ class MediaPlane:
     # --- calls -------------------------------------------------------------------------------------------------------
 
     def open(self, call_id: str) -> CallMedia:
-        """Begin the audio of a call at the next frame."""
-        frame = -(-self._timeline.now // FRAME_TICKS)
+        """Begin the audio of a call with the frame that goes on now."""
         paths = {direction: Path(self.conditions[direction], self._max_recorded) for direction in Direction}
-        media = self._media[call_id] = CallMedia(call_id, frame * FRAME_SAMPLES, paths)
+        media = self._media[call_id] = CallMedia(call_id, self._frame_now() * FRAME_SAMPLES, paths)
         self.line(media, Direction.TO_FAR_END, BOT)
         self.line(media, Direction.TO_BOT, CALLER)
+        for path in paths.values():
+            self._wake(media, path)
         return media
 
     def close(self, call_id: str) -> None:
-        """End the audio of a call now; what is under way on its lines is lost."""
+        """End the audio of a call at this very sample."""
         media = self._media.pop(call_id, None)
         if media is None:
             return
-        media.stop = self.now_sample
+        stop = media.stop = self.now_sample
+        frame = self._frame_now()
+        made: list[_Made] = []
+        heard: list[HeardTone] = []
+        ends: list[Callable[[], None]] = []
         for path in media.paths.values():
-            ends = [on_end for on_end in path.sinks.values() if on_end is not None]
+            for line in path.lines.values():
+                line.cut(stop)
+            if frame * FRAME_SAMPLES < stop and path in self._busy:
+                heard += self._catch_up(frame)
+                self._take(media, path, frame, made)
+            self._busy.pop(path, None)
+            ends += [on_end for on_end in path.sinks.values() if on_end is not None]
             path.sinks.clear()
-            for on_end in ends:
-                on_end()
             for owner in list(path.plans):
                 self._settle_plan(path, owner, media)
             for slot in path.slots.values():
-                self._draining.append((self._frame_now() + SETTLE_FRAMES, slot))
-        self._stay_awake()
+                self._draining.append((frame + SETTLE_FRAMES, slot))
+        self._awake_until = max(self._awake_until, frame + SETTLE_FRAMES)
+        self._set_tick()
+        self._tell(made, heard)
+        for on_end in ends:
+            on_end()
 
     def get(self, call_id: str) -> CallMedia | None:
         """Return the audio of a call that is established."""
@@ -358,6 +412,9 @@ class MediaPlane:
         """
         path = media.paths[direction]
         if speaker not in path.lines:
+            self._check_open(media)
+            if not isinstance(speaker, str):
+                raise InvalidSettingError(f"the speaker is {speaker!r}; give a name, such as 'caller'")
             if len(path.lines) >= MAX_SPEAKERS:
                 raise InvalidSettingError(
                     f"{speaker!r} would be speaker {len(path.lines) + 1} of the call; at most {MAX_SPEAKERS} can be "
@@ -367,13 +424,16 @@ class MediaPlane:
             path.slots[speaker] = self._slot(media, direction, speaker)
         return path.lines[speaker]
 
-    def lay(
-        self, media: CallMedia, direction: Direction, speaker: str, samples: Pcm, *, after_samples: int = 0
-    ) -> tuple[int, int]:
-        """Say something now, or so many samples from now; returns where it lies, in samples of the call."""
-        start = max(self.now_sample, media.start) + after_samples
-        self.line(media, direction, speaker).lay(start, samples)
-        self._wake()
+    def lay(self, media: CallMedia, direction: Direction, speaker: str, samples: Pcm) -> tuple[int, int]:
+        """Say something now; returns where it lies, in samples of the call.
+
+        Raises
+        ------
+        InvalidSettingError
+            The call is over, or too much of the speaker waits.
+        """
+        start = self.now_sample
+        self._lay(media, direction, speaker, samples, start)
         return start - media.start, start - media.start + len(samples)
 
     def lay_live(self, media: CallMedia, direction: Direction, speaker: str, samples: Pcm) -> None:
@@ -383,29 +443,43 @@ class MediaPlane:
         ------
         InvalidSignalError
             More than 2 s of it wait.
+        InvalidSettingError
+            The call is over, or too much of the speaker waits.
         """
-        path = media.paths[direction]
-        now = max(self.now_sample, media.start)
-        start = max(now, path.live_until.get(speaker, 0))
-        if start + len(samples) - now > MAX_QUEUED_SAMPLES:
+        live_until = media.paths[direction].live_until
+        start = max(self.now_sample, live_until.get(speaker, 0))
+        stop = start + len(samples)
+        if stop - self.now_sample > MAX_QUEUED_SAMPLES:
             raise InvalidSignalError(
-                f"{(start + len(samples) - now) / FRAME_SAMPLERATE:.2f} s of audio wait to be played; the media "
+                f"{(stop - self.now_sample) / FRAME_SAMPLERATE:.2f} s of audio wait to be played; the media "
                 "platform takes at most 100 buffers, 2 s: send one buffer every 20 ms"
             )
-        path.live_until[speaker] = start + len(samples)
-        self.line(media, direction, speaker).lay(start, samples)
-        self._wake()
+        self._lay(media, direction, speaker, samples, start)
+        live_until[speaker] = stop
+
+    def _lay(self, media: CallMedia, direction: Direction, speaker: str, samples: Pcm, start: int) -> None:
+        self._check_open(media)
+        line = self.line(media, direction, speaker)
+        n_clips, n_samples = line.left(start)
+        if n_clips >= MAX_CLIPS or n_samples + len(samples) > MAX_LAID_SAMPLES:
+            raise InvalidSettingError(
+                f"{n_clips} clips, {n_samples / FRAME_SAMPLERATE:g} s, of {speaker!r} wait to be played and "
+                f"{len(samples) / FRAME_SAMPLERATE:g} s more were given; at most {MAX_CLIPS} clips and "
+                f"{MAX_LAID_SAMPLES / FRAME_SAMPLERATE:g} s can wait: let some be played first"
+            )
+        line.lay(start, samples)
+        self._wake(media, media.paths[direction])
 
     def lay_tones(self, media: CallMedia, plan: TonePlan, start: int, *, owner: str) -> None:
-        """Lay out the bot's tones, ``start`` in samples of the timeline."""
+        """Lay out the bot's tones, ``start`` in samples of the timeline, of what is not past."""
         path = media.paths[Direction.TO_FAR_END]
         for name, (begin, laid) in list(path.plans.items()):
             if begin + laid.n_samples <= self.now_sample:
                 self._settle_plan(path, name, media)
-        if self._max_recorded:
+        if path.tap is not None:
             path.plans[owner] = (start, plan)
-        path.lines[BOT].lay_tones(max(start, media.start), plan, owner=owner)
-        self._wake()
+        path.lines[BOT].lay_tones(start, plan, owner=owner)
+        self._wake(media, path)
 
     def cut(self, media: CallMedia, *, owner: str) -> None:
         """Silence what an owner laid out, from now on."""
@@ -413,18 +487,20 @@ class MediaPlane:
         path.lines[BOT].cut(self.now_sample, owner=owner)
         self._settle_plan(path, owner, media)
 
-    def note_truth(self, media: CallMedia, direction: Direction, tones: list[RenderedTone]) -> None:
+    def note_truth(self, media: CallMedia, direction: Direction, tones: Iterable[RenderedTone]) -> None:
         """Take note of tones in what was laid, in samples of the call."""
-        if self._max_recorded:
-            media.paths[direction].truth.extend(tones)
+        path = media.paths[direction]
+        if path.tap is not None:
+            path.truth.extend(_before(path.tap.max_samples, tones))
 
     def set_conditions(self, media: CallMedia, direction: Direction, conditions: LineConditions) -> None:
         """Change what the line of a call does; tones that sound already keep their twist."""
+        self._check_open(media)
         path = media.paths[direction]
         path.conditions = conditions
         for line in path.lines.values():
             line.twist_db = conditions.twist_db
-        self._wake()
+        self._wake(media, path)
 
     # --- who listens -------------------------------------------------------------------------------------------------
 
@@ -437,8 +513,10 @@ class MediaPlane:
         on_end: Callable[[], None] | None = None,
     ) -> None:
         """Have every frame of a direction from now on; ``on_end`` is called when the call ends."""
-        media.paths[direction].sinks[sink] = on_end
-        self._wake()
+        self._check_open(media)
+        path = media.paths[direction]
+        path.sinks[sink] = on_end
+        self._wake(media, path)
 
     def unlisten(self, media: CallMedia, direction: Direction, sink: FrameSink) -> None:
         """Have no more frames; whoever has none already is left alone."""
@@ -450,7 +528,7 @@ class MediaPlane:
         return max(self._frame_now(), self._next_frame) * FRAME_SAMPLES
 
     def recording(self, media: CallMedia, direction: Direction) -> Rendering:
-        """Return what went over a direction up to now, or to the call's end, and the tones in it that are known.
+        """Return what went over a direction up to the last whole frame, or to the call's end, and its known tones.
 
         Raises
         ------
@@ -460,126 +538,141 @@ class MediaPlane:
         path = media.paths[direction]
         if path.tap is None:
             raise InvalidSettingError("the call is not recorded; give record_s, how many seconds to keep")
-        end = (media.stop if media.stop is not None else self.now_sample) - media.start
-        pcm = path.tap.samples(max(end, 0))
+        stop = self._frame_now() * FRAME_SAMPLES if media.stop is None else media.stop
+        pcm = path.tap.samples(stop - media.start)
         truth = [*path.truth]
         for start, plan in path.plans.values():
-            truth += _in_call(truth_of(plan, start, media.start + len(pcm)), media.start)
-        truth.sort(key=lambda tone: tone.start)
-        return Rendering(samples=pcm / 32768.0, samplerate=FRAME_SAMPLERATE, tones=tuple(truth))
+            truth += _in_call(truth_of(plan, start), media.start)
+        tones = sorted(_before(len(pcm), truth), key=lambda tone: tone.start)
+        return Rendering(samples=pcm / 32768.0, samplerate=FRAME_SAMPLERATE, tones=tuple(tones))
 
     # --- frames ------------------------------------------------------------------------------------------------------
 
     def _frame_now(self) -> int:
         return self._timeline.now // FRAME_TICKS
 
-    def _stay_awake(self) -> None:
-        self._awake_until = max(self._awake_until, self._frame_now() + SETTLE_FRAMES)
-        self._wake()
+    def _check_open(self, media: CallMedia) -> None:
+        if media.stop is not None:
+            raise InvalidSettingError(
+                f"call {media.call_id} is over and nothing goes over its lines any more; what went is still to be read"
+            )
 
-    def _wake(self) -> None:
+    def _wake(self, media: CallMedia, path: Path) -> None:
+        """See to it that frames are made while there is anything to be heard on a path."""
+        if path.next_start() is not None:
+            self._busy[path] = media
+            self._set_tick()
+
+    def _set_tick(self) -> None:
         """See to it that the next frame with anything in it is made."""
         due = self._next_due()
         if due is None or (self._tick is not None and self._tick.action is not None and self._tick.ticks <= due):
             return
         if self._tick is not None:
             self._tick.cancel()
-        self._tick = self._timeline.at(due, self._make_frame)
+        self._tick = self._timeline.at(due, self._make_frame, first=True)
 
     def _next_due(self) -> int | None:
         """Tell when the next frame is to be made: its end, in ticks."""
         frame = max(self._frame_now(), self._next_frame)
-        if frame <= self._awake_until:
-            return (frame + 1) * FRAME_TICKS
-        first: int | None = None
-        for media in self._media.values():
-            for path in media.paths.values():
-                if path.sinks or path.conditions.noise_dbm0 is not None:
-                    return (frame + 1) * FRAME_TICKS
-                for line in path.lines.values():
-                    start = line.next_start()
-                    if start is not None:
-                        first = start if first is None else min(first, start)
-        return None if first is None else (max(frame, first // FRAME_SAMPLES) + 1) * FRAME_TICKS
+        if frame > self._awake_until:
+            starts = (start for path in self._busy if (start := path.next_start()) is not None)
+            first = min(starts, default=None)
+            if first is None:
+                return None
+            frame = max(frame, first // FRAME_SAMPLES)
+        return (frame + 1) * FRAME_TICKS
 
     def _make_frame(self) -> None:
-        """Make the frame that ends now, of every call, and tell what was heard in it."""
+        """Make the frame that ends now, of every call, and tell what was heard in it.
+
+        Whoever is told may do anything, to calls too, so they are told when all is done.
+        """
         frame = self._timeline.now // FRAME_TICKS - 1
-        self._skip(frame - self._next_frame)
+        heard = self._catch_up(frame)
+        made: list[_Made] = []
+        for path, media in list(self._busy.items()):
+            if self._take(media, path, frame, made) is None and path.next_start() is None:
+                del self._busy[path]
         self._next_frame = frame + 1
-        start = frame * FRAME_SAMPLES
-        for media in self._media.values():
-            if start < media.start:
-                continue
-            for path in media.paths.values():
-                self._take(media, path, frame)
         for bank in self._banks:
-            for event in bank.next():
-                self._tell(bank, event)
+            heard += self._heard(bank, bank.next())
         while self._draining and self._draining[0][0] <= frame:
             slot = self._draining.popleft()[1]
             slot.owner = None
             self._free.append(slot)
         self._tick = None
-        self._wake()
+        self._set_tick()
+        self._tell(made, heard)
 
-    def _take(self, media: CallMedia, path: Path, frame: int) -> None:
-        """Make one frame of one direction of one call."""
+    def _catch_up(self, frame: int) -> list[HeardTone]:
+        """Let the receivers know of frames before one that were not made, since all was silent."""
+        n_frames, self._next_frame = frame - self._next_frame, frame
+        return [heard for bank in self._banks if n_frames for heard in self._heard(bank, bank.skip(n_frames))]
+
+    def _take(self, media: CallMedia, path: Path, frame: int, made: list[_Made]) -> Pcm | None:
+        """Make one frame of one direction of one call, for those who listen; ``None`` if it is silent."""
         start = frame * FRAME_SAMPLES
         mixed: Pcm | None = None
+        parts: list[Pcm] = []
         for speaker, line in path.lines.items():
             said = line.take(start)
             if path.conditions is not CLEAN_LINE:
                 said = self._damage(said, path.conditions)
-            if said is None:
-                continue
-            slot = path.slots[speaker]
-            slot.bank.put(slot.channel, said)
-            mixed = said if mixed is None else np.clip(mixed.astype(np.int32) + said, -32768, 32767).astype(np.int16)
-        if mixed is not None:
-            self._awake_until = max(self._awake_until, frame + SETTLE_FRAMES)
+            if said is not None:
+                slot = path.slots[speaker]
+                slot.bank.put(slot.channel, said)
+                parts.append(said)
         index = frame - media.start // FRAME_SAMPLES
-        if mixed is not None:
+        if parts:
+            self._awake_until = max(self._awake_until, frame + SETTLE_FRAMES)
+            mixed = parts[0] if len(parts) == 1 else limited(np.array(parts).sum(axis=0, dtype=np.int32))
             path.envelope.note(index, mixed)
-        if path.tap is not None:
-            path.tap.keep(index, mixed)
+            if path.tap is not None:
+                path.tap.keep(index, mixed)
         if path.sinks:
             data = bytes(2 * FRAME_SAMPLES) if mixed is None else mixed.astype("<i2").tobytes()
-            made = AudioFrame(data=data, timestamp=index * FRAME_TICKS)
-            for sink in list(path.sinks):
-                sink(made)
+            audio = AudioFrame(data=data, timestamp=index * FRAME_TICKS)
+            made += [(sink, audio) for sink in path.sinks]
+        return mixed
 
     def _damage(self, said: Pcm | None, conditions: LineConditions) -> Pcm | None:
         if conditions.noise_dbm0 is not None:
             hiss = noise(FRAME_SAMPLES, level_dbm0=conditions.noise_dbm0, samplerate=FRAME_SAMPLERATE, rng=self._rng)
             clean = 0.0 if said is None else said / 32768.0
             said = to_pcm16(np.clip(clean + hiss, -1.0, 1.0 - 2.0**-15))
-        if conditions.loss_pct and self._rng.random() * 100.0 < conditions.loss_pct:
+        if said is not None and conditions.loss_pct and self._rng.random() * 100.0 < conditions.loss_pct:
             return None
         return said
 
-    def _skip(self, n_frames: int) -> None:
-        """Let the receivers know of frames that were not made."""
-        for bank in self._banks if n_frames else ():
-            for event in bank.skip(n_frames):
-                self._tell(bank, event)
+    def _heard(self, bank: _Bank, tones: list[DetectedTone]) -> list[HeardTone]:
+        """Say whose tones they are, and where they lie in their calls."""
+        found = []
+        for tone in tones:
+            owner = bank.slots[tone.channel].owner
+            if owner is not None:
+                media, direction, speaker = owner
+                shift = bank.first_sample - media.start
+                detected = replace(tone, start=tone.start + shift, stop=tone.stop + shift, channel=0)
+                ticks = self._timeline.now
+                found.append(
+                    HeardTone(
+                        call_id=media.call_id, direction=direction, speaker=speaker, ticks=ticks, detected=detected
+                    )
+                )
+                media.paths[direction].heard.append(found[-1])
+        return found
 
-    def _tell(self, bank: _Bank, event: DetectedTone) -> None:
-        owner = bank.slots[event.channel].owner
-        if owner is None:
-            return
-        media, direction, speaker = owner
-        shift = bank.first_sample - media.start
-        detected = replace(event, start=event.start + shift, stop=event.stop + shift, channel=0)
-        heard = HeardTone(
-            call_id=media.call_id, direction=direction, speaker=speaker, ticks=self._timeline.now, detected=detected
-        )
-        media.paths[direction].heard.append(heard)
-        self._on_tone(heard)
+    def _tell(self, made: list[_Made], heard: list[HeardTone]) -> None:
+        for sink, audio in made:
+            sink(audio)
+        for tone in heard:
+            self._on_tone(tone)
 
     def _slot(self, media: CallMedia, direction: Direction, speaker: str) -> _Slot:
         if not self._free:
-            n_channels = max(FIRST_BANK, sum(len(bank.slots) for bank in self._banks))
+            n_banks = len(self._banks)
+            n_channels = BANK_SIZES[n_banks] if n_banks < len(BANK_SIZES) else sum(len(it.slots) for it in self._banks)
             bank = _Bank(n_channels, self._next_frame, self._frames_per_feed)
             self._banks.append(bank)
             self._free.extend(reversed(bank.slots))
@@ -590,11 +683,17 @@ class MediaPlane:
     def _settle_plan(self, path: Path, owner: str, media: CallMedia) -> None:
         """Move the tones of a plan that has come to its end to the truth."""
         laid = path.plans.pop(owner, None)
-        if laid is not None:
+        if laid is not None and path.tap is not None:
             start, plan = laid
-            path.truth.extend(_in_call(truth_of(plan, start, self.now_sample), media.start))
+            tones = _in_call(truth_of(plan, start, self.now_sample), media.start)
+            path.truth.extend(_before(path.tap.max_samples, tones))
 
 
 def _in_call(tones: list[RenderedTone], start: int) -> list[RenderedTone]:
     """Count places from the beginning of a call's audio."""
     return [replace(tone, start=tone.start - start, stop=tone.stop - start) for tone in tones]
+
+
+def _before(stop: int, tones: Iterable[RenderedTone]) -> list[RenderedTone]:
+    """Return what of tones lies before a sample."""
+    return [replace(tone, stop=min(tone.stop, stop)) for tone in tones if tone.start < stop]

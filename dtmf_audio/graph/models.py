@@ -21,6 +21,7 @@ Conventions
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, TypeAlias
@@ -669,7 +670,10 @@ class CreateCallRequest(_FromJson):
                 'write an object, such as {"identity": {"application": {"id": "1"}}}, or leave it out'
             )
         check_text(self.subject, "subject", example='"Support"')
-        check_names(self.extra, (*_CALL_FIELDS, *_CALL_OTHERS), of="a call", takes=_CALL_TAKES)
+        for name in _CALL_FIELDS:
+            if name in self.extra:
+                raise InvalidRequestError(f"extra has {name}, which has a field of its own; give it there")
+        check_names(self.extra, _CALL_OTHERS, of="a call", takes=_CALL_TAKES)
 
     @classmethod
     def from_dict(cls, body: object) -> Self:
@@ -682,7 +686,7 @@ class CreateCallRequest(_FromJson):
         """
         found = cls._object(body)
         check_type(found, "call", of="a call")
-        check_names(found, (*_CALL_FIELDS, *_CALL_OTHERS), of="a call", takes=_CALL_TAKES)
+        check_names(found, CALL_PROPERTIES, of="a call", takes=_CALL_TAKES)
         for name, remedy in _CALL_NEEDS.items():
             if found.get(name) is None:
                 raise InvalidRequestError(f"{name} is {'null' if name in found else 'missing'}; {remedy}")
@@ -732,6 +736,7 @@ _CALL_OTHERS = (  # the other properties of graph.call, v1.0 and, from answeredB
     *("answeredBy", "activeModalities", "meetingCapability", "ringingTimeoutInSeconds", "routingPolicies"),
     "terminationReason",
 )
+CALL_PROPERTIES = (*_CALL_FIELDS, *_CALL_OTHERS)
 _CALL_TAKES = f"{', '.join(_CALL_FIELDS)}, chatInfo, meetingInfo and the other properties of Graph's call"
 _WRITE_A_URI = 'write the address that takes the notifications, such as "https://bot.contoso.com/callback"'
 _WRITE_MODALITIES = f'write a list of {", ".join(MODALITIES)}, such as ["audio"]'
@@ -747,15 +752,23 @@ def _check_callback_uri(uri: object) -> None:
         raise InvalidRequestError(f"callbackUri is {shown(uri)}; {_WRITE_A_URI}")
 
 
+_PORT = r"[1-5]?[0-9]{1,4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+_USER = r"[A-Za-z0-9._~!$&'()*+,;=:%-]*@"
+_NAME = r"[A-Za-z0-9._-]+"
+_REST = rf"(?::(?:{_PORT})?)?(?:[/?#][!-~]*)?"
+_BEGIN = rf"[Hh][Tt][Tt][Pp][Ss]?://(?:{_USER})?"
+CALLBACK_URI = rf"^{_BEGIN}(?:{_NAME}|\[::1\]){_REST}$"  # for a schema, which cannot tell what an IPv6 address is
+_CALLBACK_URI = re.compile(rf"{_BEGIN}(?:{_NAME}|\[[0-9A-Fa-f:.]+\]){_REST}")
+
+
 def _is_absolute(uri: str) -> bool:
-    if not uri.isprintable() or " " in uri:
+    """Whether a URI is one that a request can be sent to: in ASCII, as RFC 3986 has it."""
+    if not _CALLBACK_URI.fullmatch(uri):
         return False
     try:
-        parts = urlsplit(uri)
-        _ = parts.port
-    except ValueError:
+        return bool(urlsplit(uri).hostname)
+    except ValueError:  # an IPv6 address that is none
         return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _read_modalities(modalities: object, name: str = "requestedModalities") -> tuple[str, ...]:
@@ -797,8 +810,10 @@ class AnswerRequest(_FromJson):
     def __post_init__(self) -> None:
         """Check the values, by the names that they have on the wire."""
         _check_callback_uri(self.callback_uri)
-        accepted = _read_modalities(self.accepted_modalities, "acceptedModalities") if self.accepted_modalities else ()
-        object.__setattr__(self, "accepted_modalities", accepted)
+        accepted = self.accepted_modalities
+        if not isinstance(accepted, list | tuple) or accepted:
+            accepted = _read_modalities(accepted, "acceptedModalities")
+        object.__setattr__(self, "accepted_modalities", tuple(accepted))
         if not isinstance(self.media_config, AppHostedMediaConfig | ServiceHostedMediaConfig):
             raise InvalidRequestError(f"mediaConfig is {shown(self.media_config)}; {_WRITE_A_MEDIA_CONFIG}")
 
@@ -817,14 +832,74 @@ class AnswerRequest(_FromJson):
             if found.get(name) is None:
                 remedy = _CALL_NEEDS[name]
                 raise InvalidRequestError(f"{name} is {'null' if name in found else 'missing'}; {remedy}")
+        media_config = media_config_from_dict(found["mediaConfig"])
+        check_names(found["mediaConfig"], media_config._NAMES, of=type_name(media_config.to_dict()) or "mediaConfig")
+        if found.get("participantCapacity") is not None:
+            check_integer(found["participantCapacity"], "participantCapacity", MAX_INT32)
         return cls(
             callback_uri=found["callbackUri"],
-            media_config=media_config_from_dict(found["mediaConfig"]),
-            accepted_modalities=found.get("acceptedModalities") or (),
+            media_config=media_config,
+            accepted_modalities=() if found.get("acceptedModalities") is None else found["acceptedModalities"],
         )
 
 
 _ANSWER_FIELDS = ("callbackUri", "mediaConfig", "acceptedModalities", "participantCapacity", "callOptions")
+
+
+class RejectReason(enum.StrEnum):
+    """``rejectReason``: why the bot does not take a call."""
+
+    NONE = "none"
+    BUSY = "busy"
+    FORBIDDEN = "forbidden"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectRequest(_FromJson):
+    """Body of ``POST /communications/calls/{id}/reject``; what is no such body cannot be made.
+
+    Attributes
+    ----------
+    reason : RejectReason or None
+        Read in any case: the documentation's table has ``Busy``, its example ``busy``.
+    callback_uri : str or None
+        Absolute http or https URI.
+
+    Raises
+    ------
+    InvalidRequestError
+        A value that the service's schema does not allow.
+    """
+
+    _WHAT = "the request"
+    _EXAMPLE = '{"reason": "busy"}'
+
+    reason: RejectReason | None = None
+    callback_uri: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the values, by the names that they have on the wire."""
+        if self.reason is not None:
+            names = {member.value: member for member in RejectReason}
+            name = self.reason.lower() if isinstance(self.reason, str) else ""
+            if name not in names:
+                raise InvalidRequestError(f"reason is {shown(self.reason)}; write one of {', '.join(RejectReason)}")
+            object.__setattr__(self, "reason", names[name])
+        if self.callback_uri is not None:
+            _check_callback_uri(self.callback_uri)
+
+    @classmethod
+    def from_dict(cls, body: object) -> Self:
+        """Read a body that is parsed already.
+
+        Raises
+        ------
+        InvalidRequestError
+            It is no ``reject`` request.
+        """
+        found = cls._object(body)
+        check_names(found, ("reason", "callbackUri"), of="reject")
+        return cls(reason=found.get("reason"), callback_uri=found.get("callbackUri"))
 
 
 # --- operations --------------------------------------------------------------------------------------------------
@@ -1000,7 +1075,9 @@ class CancelMediaProcessingOperation(_Operation):
 
     def to_dict(self, *, status_case: StatusCase = "camelCase") -> dict[str, Any]:
         """Return it ready for :func:`json.dumps`."""
-        return _plain_operation(self, self._TYPE, status_case)
+        body = _plain_operation(self, self._TYPE, status_case)
+        first = ("@odata.type", "status", "clientContext", "id")
+        return {name: body[name] for name in first if name in body} | body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1278,7 +1355,7 @@ class GraphError:
         if not isinstance(code, str):
             raise InvalidRequestError(f'error.code is {shown(code)}; write a string, such as "BadRequest"')
         message = error.get("message")
-        inner = error.get("innerError", error.get("innererror"))
+        inner = error.get("innerError") or error.get("innererror")
         ids = Properties(inner if isinstance(inner, dict) else {})
         return cls(
             status=status,

@@ -259,7 +259,8 @@ def _read_resource(entity: dict[str, Any], place: _Place) -> Resource:
     kind = (type_name(entity) or "").lower()
     if kind == "call" or (not kind and place.is_call):
         call = Call.from_dict(entity)
-        return replace(call, id=place.call_id) if call.id is None and place.is_call else call
+        has_id = call.id is not None or "id" in call.extra
+        return call if has_id or not place.is_call else replace(call, id=place.call_id)
     if kind.endswith("operation") or (not kind and place.operation_id is not None):
         if entity.get("id") is None and place.operation_id is not None:
             return operation_from_dict({**entity, "id": place.operation_id})

@@ -13,16 +13,29 @@ What Graph does not say is decided here, once:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from dtmf_audio.errors import InvalidSettingError, InvalidToneError
+from dtmf_audio.errors import InvalidToneError
 from dtmf_audio.graph.models import SendDtmfTonesRequest
-from dtmf_audio.synthesis import DEFAULT_ON_MS, FRAME_SAMPLERATE, Press, RenderedTone, Rendering, render
+from dtmf_audio.synthesis import (
+    DEFAULT_ON_MS,
+    DEFAULT_RAMP_MS,
+    FRAME_SAMPLERATE,
+    Press,
+    RenderedTone,
+    Rendering,
+    check_range,
+    render,
+)
 from dtmf_audio.tones import Tone
+from dtmf_audio.units import PICOSECONDS_PER_S, ps_from_ms
 
 LEAST_DELAY_MS = 40.0  # chosen: 30 ms must be heard as a pause (ITU-T Q.24), and ramps and lines take their share
+SHORTEST_ON_MS = 2 * DEFAULT_RAMP_MS  # a tone holds its two ramps
+MAX_PLANNED_MS = 60_000.0  # chosen: of a tone or a flash in a plan; no key is pressed for longer
 LONGEST_DRAWN_DELAY_MS = 500  # quoted: Microsoft.Skype.Bots.Media, SendDtmfTones, delay -1
 
 
@@ -55,15 +68,26 @@ def plan_request(
 ) -> TonePlan:
     """Tell when each tone of a request sounds at 16 kHz; as :func:`render_request`, whose audio it is.
 
-    However long the delays are, it costs no audio: a request may last for weeks.
+    However long the delays are, it costs no audio: a request may last for weeks. Equal tones without any silence
+    between them, which ``render_request`` refuses, lie side by side.
+
+    Raises
+    ------
+    InvalidToneError
+        The request holds a ``flash`` and there is no ``flash_ms``.
+    InvalidSettingError
+        A length out of range: a tone lasts from 4 ms to a minute, a flash from 0.
     """
+    check_range("on_ms", on_ms, SHORTEST_ON_MS, MAX_PLANNED_MS)
+    if flash_ms is not None:
+        check_range("flash_ms", flash_ms, 0.0, MAX_PLANNED_MS)
     tones: list[RenderedTone] = []
-    start = stop = 0
+    start = stop = PICOSECONDS_PER_S // 2  # as `render` counts: a sample is PICOSECONDS_PER_S, edges are rounded
     for tone, delay_ms in zip(request.tones, delays_ms(request, rng=rng, least_delay_ms=least_delay_ms), strict=True):
-        stop = start + _samples(_length_ms(tone, on_ms, flash_ms))
-        tones.append(RenderedTone(tone=tone, start=start, stop=stop))
-        start = stop + _samples(delay_ms)
-    return TonePlan(tones=tuple(tones), n_samples=stop)
+        stop = start + ps_from_ms(_length_ms(tone, on_ms, flash_ms)) * FRAME_SAMPLERATE
+        tones.append(RenderedTone(tone=tone, start=start // PICOSECONDS_PER_S, stop=stop // PICOSECONDS_PER_S))
+        start = stop + ps_from_ms(delay_ms) * FRAME_SAMPLERATE
+    return TonePlan(tones=tuple(tones), n_samples=stop // PICOSECONDS_PER_S)
 
 
 def render_request(
@@ -105,8 +129,7 @@ def render_request(
 
 def delays_ms(request: SendDtmfTonesRequest, *, rng: np.random.Generator, least_delay_ms: float) -> list[float]:
     """Return the delay after each tone of a request; that after the last one is never heard."""
-    if not least_delay_ms >= 0:
-        raise InvalidSettingError(f"least_delay_ms is {least_delay_ms!r}; it must be 0 or more")
+    check_range("least_delay_ms", least_delay_ms, 0.0, math.inf)
     asked = request.delay_between_tones_ms
     n = len(request.tones)
     drawn = [asked] * n if asked is not None else rng.integers(0, LONGEST_DRAWN_DELAY_MS, n, endpoint=True).tolist()
@@ -121,7 +144,3 @@ def _length_ms(tone: Tone, on_ms: float, flash_ms: float | None) -> float:
             "flash is a hook flash and has no sound; leave it out, or give flash_ms for a silent gap in its place"
         )
     return flash_ms
-
-
-def _samples(ms: float) -> int:
-    return round(ms * FRAME_SAMPLERATE / 1000.0)

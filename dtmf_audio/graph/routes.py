@@ -17,26 +17,38 @@ What the service answers where nobody has captured it, and is decided here
 - A body over 1 MiB is 413 ``RequestEntityTooLarge``, an encoding that is not gzip 415 ``UnsupportedMediaType``, and a
   method that a resource does not have 405 ``MethodNotAllowed``.
 - An action that is not known is 400 ``BadRequest``, "Resource not found for the segment", as elsewhere in Graph.
-- What the emulator does not do (``playPrompt`` and its like) is 501 ``NotImplemented``.
+- What Graph has on a call and the emulator has not (``playPrompt``, ``participants``) is 501 ``NotImplemented``.
+- What is wrong is told in this order: the path, the method, a planned fault, the token, the roles, the call, the body.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import difflib
+import itertools
 import json
 import re
 import urllib.parse
 import uuid
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from dtmf_audio.errors import GraphServiceError, InvalidRequestError
+from dtmf_audio.graph.endpoints import (
+    BY_ACTION,
+    CALL_ACTIONS,
+    NOT_DONE_ACTIONS,
+    NOT_DONE_COLLECTION_ACTIONS,
+    NOT_DONE_RESOURCES,
+    PREFIX,
+    ROOTS,
+    VERSIONS,
+    endpoints_at,
+)
 from dtmf_audio.graph.models import (
     AnswerRequest,
     AppHostedMediaConfig,
@@ -44,6 +56,7 @@ from dtmf_audio.graph.models import (
     CreateCallRequest,
     GraphError,
     Operation,
+    RejectRequest,
     SendDtmfTonesRequest,
     SubscribeToToneRequest,
 )
@@ -51,7 +64,6 @@ from dtmf_audio.graph.switchboard import Switchboard
 from dtmf_audio.graph.wire import MAX_BODY_BYTES, StatusCase, load_json
 
 JSON_TYPE = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
-VERSIONS = ("v1.0", "beta")
 UNREADABLE = (  # reported: microsoft-graph-docs-contrib #6337
     "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format."
 )
@@ -62,8 +74,11 @@ CALLING_ROLES = (  # quoted: Graph's documentation of create call
     "Calls.JoinGroupCall.All",
     "Calls.JoinGroupCallAsGuest.All",
 )
+FORM_TYPE = "application/x-www-form-urlencoded"
+GZIP_BEGINS = b"\x1f\x8b"
+MAX_GZIP_MEMBERS = 100  # chosen: this project's bound; clients send one, and each costs a copy of what follows it
 MEDIA_ROLE = "Calls.AccessMedia.All"
-NOT_DONE = ("playPrompt", "recordResponse", "mute", "unmute", "transfer", "redirect", "addLargeGalleryView")
+NO_TOKEN = "Access token is empty."  # reported: #54 of a sample of Graph's, and others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,84 +204,80 @@ class GraphApi:
                 struck = fault.answer()
                 if struck is not None:
                     raise struck
+            if len(request.body) > MAX_BODY_BYTES:
+                raise _too_large()
             if self.require_bearer:
-                _roles_of(request)
+                self._check_token(request, route)
             answer = self._actions[action](request, route)
-            return HttpResponse(
-                status=answer.status,
-                headers=answer.headers | headers,
-                body=answer.body,
-                delay_ms=delay_ms,
-                action=action,
-            )
         except InvalidRequestError as refused:
-            error = GraphServiceError(400, "BadRequest", str(refused))
+            error = GraphServiceError(400, "BadRequest", f"{refused}.")
+            answer = self._error(error, request_id, client_id=headers.get("client-request-id", request_id))
         except GraphServiceError as refused:
-            error = refused
+            answer = self._error(refused, request_id, client_id=headers.get("client-request-id", request_id))
+        if request.method == "HEAD":  # its answer has no body, whatever it is
+            answer = replace(answer, body=b"", headers=_without_type(answer.headers))
+        return replace(answer, headers=answer.headers | headers, delay_ms=delay_ms, action=action)
+
+    def _error(self, error: GraphServiceError, request_id: str, *, client_id: str) -> HttpResponse:
+        """Return the answer that tells an error."""
         told = GraphError(
             status=error.status,
             code=error.code,
             message=error.message,
             request_id=request_id,
-            client_request_id=headers.get("client-request-id", request_id),
+            client_request_id=client_id,
             date=self._date_of(self.switchboard.timeline.now),
         )
-        if error.retry_after_s is not None:
-            headers["Retry-After"] = str(error.retry_after_s)
-        if isinstance(error, _MethodNotAllowed):
-            headers["Allow"] = error.allowed
         answer = _json(error.status, told.to_dict())
-        return HttpResponse(
-            status=answer.status, headers=answer.headers | headers, body=answer.body, delay_ms=delay_ms, action=action
-        )
+        if error.retry_after_s is not None:
+            answer.headers["Retry-After"] = str(error.retry_after_s)
+        if isinstance(error, _MethodNotAllowed):
+            answer.headers["Allow"] = error.allowed
+        if error.status == 401:
+            answer.headers["WWW-Authenticate"] = 'Bearer realm=""'
+        if error.status == 415:
+            answer.headers["Accept-Encoding"] = "gzip"
+        return answer
+
+    def _check_token(self, request: HttpRequest, route: _Route) -> None:
+        """Refuse a request without a token, and a call by one that may not call."""
+        roles = _roles_of(request)
+        if route.action == "createCall" and not roles & set(CALLING_ROLES):
+            raise _no_role(
+                f"Creating a call needs one of the application permissions {', '.join(CALLING_ROLES)}", roles
+            )
 
     # --- what is asked for -------------------------------------------------------------------------------------------
 
     def _route(self, request: HttpRequest) -> _Route:
         """Find out what a path asks for."""
         segments = [urllib.parse.unquote(part) for part in request.path.split("/") if part]
-        version, *rest = segments or [""]
-        if version not in VERSIONS or rest[:2] not in (["communications", "calls"], ["app", "calls"]):
-            raise GraphServiceError(
-                404,
-                "UnknownError",
-                f"No HTTP resource was found that matches the request URI {request.path[:200]!r}. "
-                f"The emulator serves /{VERSIONS[0]}/communications/calls and what is below it.",
-            )
-        below = rest[2:]
-        match below:
-            case []:
-                return _Route(_by_method(request.method, {"POST": "createCall"}), version)
-            case [call_id]:
-                return _Route(_by_method(request.method, {"GET": "getCall", "DELETE": "deleteCall"}), version, call_id)
-            case [call_id, "operations", operation_id]:
-                return _Route(_by_method(request.method, {"GET": "getOperation"}), version, call_id, operation_id)
-            case [call_id, action]:
-                name = action.removeprefix("microsoft.graph.")
-                return _Route(_by_method(request.method, {"POST": self._action(name)}), version, call_id)
-        raise _no_segment(below[2], "")
-
-    def _action(self, name: str) -> str:
-        known = [known for known in self._actions if known not in _OF_METHODS]
-        if name in NOT_DONE:
-            raise GraphServiceError(
-                501, "NotImplemented", f"The emulator does not do {name}. It does {', '.join(known)}."
-            )
-        if name not in known:
-            near = difflib.get_close_matches(name[:40], known, n=1, cutoff=0.5)
-            raise _no_segment(name, f"Did you mean {near[0]}?" if near else f"A call has {', '.join(known)}.")
-        return name
+        version, root, below = "".join(segments[:1]), tuple(segments[1:3]), segments[3:]
+        if version not in VERSIONS or root not in ROOTS:
+            raise _no_resource(request.path, segments)
+        if len(below) == 2:
+            below[1] = below[1].removeprefix(PREFIX)
+        by_method, ids = endpoints_at(below)
+        if not by_method:
+            raise _no_segment_below(below)
+        if request.method not in by_method:
+            if below and below[0].removeprefix(PREFIX) in NOT_DONE_COLLECTION_ACTIONS:
+                raise _not_done(below[0].removeprefix(PREFIX))
+            if below and below[0].removeprefix(PREFIX) in CALL_ACTIONS:
+                raise GraphServiceError(
+                    400, "BadRequest", f"{below[0]} is an action of a call, and the path has no id of one before it."
+                )
+            raise _MethodNotAllowed(request.method, ", ".join(by_method))
+        return _Route(by_method[request.method].action, version, ids.get("call-id", ""), ids.get("operation-id", ""))
 
     # --- actions -----------------------------------------------------------------------------------------------------
 
     def _create_call(self, request: HttpRequest, route: _Route) -> HttpResponse:
-        wanted = CreateCallRequest.from_dict(_body(request, '{"callbackUri": "https://…", …}'))
-        if self.require_bearer:
+        wanted = CreateCallRequest.from_dict(_body(request, route))
+        if self.require_bearer and isinstance(wanted.media_config, AppHostedMediaConfig):
             roles = _roles_of(request)
-            app_hosted = isinstance(wanted.media_config, AppHostedMediaConfig)
-            if not roles & set(CALLING_ROLES) or (app_hosted and MEDIA_ROLE not in roles):
-                needed = f"one of {', '.join(CALLING_ROLES)}" + (f", and {MEDIA_ROLE}" if app_hosted else "")
-                raise GraphServiceError(*NO_ROLE[:2], f"{NO_ROLE[2]} The token's roles need {needed}.")
+            if MEDIA_ROLE not in roles:
+                raise _no_role(f"A call with appHostedMediaConfig needs {MEDIA_ROLE} as well", roles)
         call = self.switchboard.create(wanted)
         base = _base(request, route)
         body = {
@@ -290,17 +301,17 @@ class GraphApi:
 
     def _send_dtmf_tones(self, request: HttpRequest, route: _Route) -> HttpResponse:
         self.switchboard.calls.get(route.call_id)
-        wanted = SendDtmfTonesRequest.from_dict(_body(request, '{"tones": ["tone1"]}'))
+        wanted = SendDtmfTonesRequest.from_dict(_body(request, route))
         return self._operation(request, route, self.switchboard.calls.send_dtmf_tones(route.call_id, wanted))
 
     def _subscribe_to_tone(self, request: HttpRequest, route: _Route) -> HttpResponse:
         self.switchboard.calls.get(route.call_id)
-        wanted = SubscribeToToneRequest.from_dict(_body(request, '{"clientContext": "…"}', may_be_empty=True))
+        wanted = SubscribeToToneRequest.from_dict(_body(request, route))
         return self._operation(request, route, self.switchboard.calls.subscribe_to_tone(route.call_id, wanted))
 
     def _cancel_media_processing(self, request: HttpRequest, route: _Route) -> HttpResponse:
         self.switchboard.calls.get(route.call_id)
-        wanted = CancelMediaProcessingRequest.from_dict(_body(request, '{"clientContext": "…"}', may_be_empty=True))
+        wanted = CancelMediaProcessingRequest.from_dict(_body(request, route))
         return self._operation(request, route, self.switchboard.calls.cancel_media_processing(route.call_id, wanted))
 
     def _keep_alive(self, _request: HttpRequest, route: _Route) -> HttpResponse:
@@ -309,12 +320,12 @@ class GraphApi:
 
     def _answer(self, request: HttpRequest, route: _Route) -> HttpResponse:
         self.switchboard.calls.get(route.call_id)
-        self.switchboard.calls.answer(
-            route.call_id, AnswerRequest.from_dict(_body(request, '{"callbackUri": "https://…", …}'))
-        )
+        self.switchboard.calls.answer(route.call_id, AnswerRequest.from_dict(_body(request, route)))
         return HttpResponse(status=202)
 
-    def _reject(self, _request: HttpRequest, route: _Route) -> HttpResponse:
+    def _reject(self, request: HttpRequest, route: _Route) -> HttpResponse:
+        self.switchboard.calls.get(route.call_id)
+        RejectRequest.from_dict(_body(request, route))
         self.switchboard.calls.reject(route.call_id)
         return HttpResponse(status=202)
 
@@ -328,9 +339,6 @@ class GraphApi:
         )
 
 
-_OF_METHODS = ("createCall", "getCall", "deleteCall", "getOperation")
-
-
 class _MethodNotAllowed(GraphServiceError):
     """A method that a resource does not have."""
 
@@ -341,14 +349,66 @@ class _MethodNotAllowed(GraphServiceError):
         self.allowed = allowed
 
 
-def _by_method(method: str, actions: dict[str, str]) -> str:
-    if method not in actions:
-        raise _MethodNotAllowed(method, ", ".join(actions))
-    return actions[method]
+def _no_resource(path: str, segments: list[str]) -> GraphServiceError:
+    """Return the error of a path that leads nowhere, with the slip in a base URL that it may come from."""
+    where = f"/{VERSIONS[0]}/communications/calls"
+    hint = f"The emulator serves {where} and what is below it."
+    for root in ROOTS:
+        for at, pair in enumerate(itertools.pairwise(segments)):
+            if pair == root:
+                found = _shown("/".join(["", *segments[:at]])) if at else "nothing"
+                hint = (
+                    f"Before /{'/'.join(root)} stands {found}, where /{' or /'.join(VERSIONS)} must: "
+                    "check the client's base URL."
+                )
+    return GraphServiceError(
+        404, "UnknownError", f"No HTTP resource was found that matches the request URI {_shown(path, 200)}. {hint}"
+    )
+
+
+def _no_segment_below(below: list[str]) -> GraphServiceError:
+    """Return the error of a path below a call that leads nowhere."""
+    name = below[1]
+    if name in NOT_DONE_ACTIONS or name in NOT_DONE_RESOURCES:
+        return _not_done(name)
+    if name == "operations":
+        hint = "Operations are read one by one: the path of each is in the Location of the answer that made it."
+        return _no_segment(below[-1], hint)
+    if len(below) > 2:
+        return _no_segment(below[2], "A call has nothing at this depth but operations.")
+    near = {known.lower(): known for known in (*CALL_ACTIONS, *NOT_DONE_ACTIONS, *NOT_DONE_RESOURCES, "operations")}
+    match = difflib.get_close_matches(name[:40].lower(), near, n=1)
+    return _no_segment(name, f"Did you mean {near[match[0]]}?" if match else f"A call has {', '.join(CALL_ACTIONS)}.")
 
 
 def _no_segment(segment: str, hint: str) -> GraphServiceError:
-    return GraphServiceError(400, "BadRequest", f"Resource not found for the segment '{segment[:60]}'. {hint}".rstrip())
+    return GraphServiceError(400, "BadRequest", f"Resource not found for the segment {_shown(segment)}. {hint}")
+
+
+def _not_done(name: str) -> GraphServiceError:
+    return GraphServiceError(
+        501,
+        "NotImplemented",
+        f"The emulator does not do {name}, which is Graph's. On a call it does {', '.join(CALL_ACTIONS)}.",
+    )
+
+
+def _too_large() -> GraphServiceError:
+    return GraphServiceError(
+        413, "RequestEntityTooLarge", f"The body is over {MAX_BODY_BYTES} bytes, the most that the emulator takes."
+    )
+
+
+def _shown(text: str, at_most: int = 60) -> str:
+    """Return what a client sent, in quotes, cut short and printable."""
+    quoted = repr(text[:at_most])
+    if len(text) <= at_most and len(quoted) <= 2 * at_most:
+        return quoted
+    return f"{quoted[: 2 * at_most]}…{quoted[0]}" if len(quoted) > 2 * at_most else f"{quoted[:-1]}…{quoted[0]}"
+
+
+def _without_type(headers: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name != "Content-Type"}
 
 
 def _base(request: HttpRequest, route: _Route) -> str:
@@ -363,75 +423,100 @@ def _json(status: int, body: dict[str, Any], *, location: str | None = None) -> 
     headers = {"Content-Type": JSON_TYPE}
     if location is not None:
         headers["Location"] = location
-    return HttpResponse(status=status, headers=headers, body=json.dumps(body, ensure_ascii=False).encode())
+    return HttpResponse(status=status, headers=headers, body=_encoded(body))
+
+
+def _encoded(body: dict[str, Any]) -> bytes:
+    """Return JSON in UTF-8; half a surrogate pair, which UTF-8 has not, as JSON escapes it."""
+    return json.dumps(body, ensure_ascii=False).encode(errors="backslashreplace")
 
 
 # --- bodies ----------------------------------------------------------------------------------------------------------
 
 
-def _body(request: HttpRequest, example: str, *, may_be_empty: bool = False) -> Any:
+def _body(request: HttpRequest, route: _Route) -> Any:
     """Return a request's body, parsed."""
+    endpoint = BY_ACTION[route.action]
+    example = json.dumps(endpoint.example)
     content = _unpacked(request)
-    if not content and may_be_empty:
-        return {}
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json" or not content:
-        found = "the body is empty" if not content else f"Content-Type is {media_type[:60]!r}"
-        raise GraphServiceError(
-            400, "BadRequest", f"{UNREADABLE} ({found}; send {example} with Content-Type: application/json.)"
-        )
+    if not content:
+        if not endpoint.needs_body:
+            return {}
+        raise _unreadable(f"The body is empty; send one such as {example}")
+    content_type = request.headers.get("content-type", "").strip()
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        found = f"Content-Type is {_shown(content_type)}" if content_type else "There is no Content-Type"
+        by_curl = " (curl -d says that by itself: give it -H 'Content-Type: application/json')"
+        raise _unreadable(f"{found}; send application/json{by_curl if content_type == FORM_TYPE else ''}")
+    if content.startswith(GZIP_BEGINS):
+        raise _unreadable("The body is gzip; send Content-Encoding: gzip with it")
     try:
-        return load_json(content, what="the body", example=example)
+        return load_json(content, what="The body", example=example)
     except InvalidRequestError as error:
-        raise GraphServiceError(400, "BadRequest", f"{UNREADABLE} ({error}.)") from error
+        raise _unreadable(str(error)) from error
+
+
+def _unreadable(why: str) -> GraphServiceError:
+    return GraphServiceError(400, "BadRequest", f"{UNREADABLE} {why}.")
 
 
 def _unpacked(request: HttpRequest) -> bytes:
     """Return a body without its encoding."""
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    body = request.body
-    if encoding == "gzip":
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    if encoding in ("", "identity") or not request.body:
+        return request.body
+    if encoding not in ("gzip", "x-gzip"):
+        raise GraphServiceError(
+            415, "UnsupportedMediaType", f"Content-Encoding is {_shown(encoding)}; send gzip, or a body without one."
+        )
+    unpacked, packed = b"", request.body
+    for _ in range(MAX_GZIP_MEMBERS):  # gzip may be several, one after another
         unpacker = zlib.decompressobj(wbits=31)  # 31: gzip alone
         try:
-            body = unpacker.decompress(body, MAX_BODY_BYTES + 1)
+            unpacked += unpacker.decompress(packed, MAX_BODY_BYTES + 1 - len(unpacked))
         except zlib.error as error:
-            raise GraphServiceError(400, "BadRequest", f"{UNREADABLE} (The body is not gzip: {error}.)") from error
-        if len(body) <= MAX_BODY_BYTES and not unpacker.eof:
-            raise GraphServiceError(400, "BadRequest", f"{UNREADABLE} (The body is gzip that ends too early.)")
-    elif encoding not in ("", "identity"):
-        raise GraphServiceError(
-            415, "UnsupportedMediaType", f"Content-Encoding is {encoding[:40]!r}; send gzip, or none."
-        )
-    if len(body) > MAX_BODY_BYTES:
-        raise GraphServiceError(
-            413,
-            "RequestEntityTooLarge",
-            f"The body is over {MAX_BODY_BYTES} bytes; send its tones in several requests.",
-        )
-    return body
+            raise _unreadable(f"Content-Encoding is gzip and the body is not ({error})") from error
+        if len(unpacked) > MAX_BODY_BYTES:
+            raise _too_large()
+        if not unpacker.eof:
+            raise _unreadable("Content-Encoding is gzip and the body ends before the gzip does")
+        packed = unpacker.unused_data
+        if not packed:
+            return unpacked
+    raise _unreadable(f"The body is gzip of more than {MAX_GZIP_MEMBERS} members; send it in one")
 
 
 # --- tokens ----------------------------------------------------------------------------------------------------------
 
 
+def _no_role(what: str, roles: set[str]) -> GraphServiceError:
+    found = ", ".join(sorted(roles)) or "none"
+    return GraphServiceError(*NO_ROLE[:2], f"{NO_ROLE[2]} {what}; the token's roles are {found[:200]}.")
+
+
 def _roles_of(request: HttpRequest) -> set[str]:
     """Return the application roles in a request's token."""
-    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    kind, _, token = request.headers.get("authorization", "").strip().partition(" ")
     if kind.lower() != "bearer" or not token.strip():
-        raise GraphServiceError(401, "InvalidAuthenticationToken", "Access token is empty.")
+        found = f"Authorization is of the kind {_shown(kind)}" if kind else "There is no Authorization"
+        raise _no_token(f"{NO_TOKEN} {found}; send Bearer and a token, or turn the emulator's require_bearer off.")
     parts = token.strip().split(".")
+    if len(parts) != 3:
+        raise _no_jwt(f"it has {len(parts)} parts, not 3")
     try:
-        if len(parts) != 3:
-            raise ValueError("it has not three parts")
         padded = parts[1] + "=" * (-len(parts[1]) % 4)
         claims = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        roles = claims.get("roles", []) if isinstance(claims, dict) else []
-        if not isinstance(roles, list):
-            raise ValueError("roles is not a list")
-    except (ValueError, binascii.Error, RecursionError) as error:
-        raise GraphServiceError(
-            401,
-            "InvalidAuthenticationToken",
-            f"Access token is not a JWT ({error}). Give one whose claims hold roles; its signature is not looked at.",
-        ) from error
+    except (ValueError, RecursionError) as error:
+        raise _no_jwt("its second part is not JSON in base64url") from error
+    roles = claims.get("roles", []) if isinstance(claims, dict) else None
+    if not isinstance(roles, list):
+        raise _no_jwt("its claims are no object, or roles among them no list")
     return {role for role in roles if isinstance(role, str)}
+
+
+def _no_jwt(why: str) -> GraphServiceError:
+    return _no_token(f"Access token is not a JWT ({why}); send one that is, its signature is not looked at.")
+
+
+def _no_token(message: str) -> GraphServiceError:
+    return GraphServiceError(401, "InvalidAuthenticationToken", message)

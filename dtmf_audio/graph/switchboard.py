@@ -16,10 +16,11 @@ import numpy.typing as npt
 from dtmf_audio.errors import InvalidSettingError, InvalidSignalError
 from dtmf_audio.graph.calls import Calls, CallSettings, Notification
 from dtmf_audio.graph.faults import Faults
-from dtmf_audio.graph.lines import Pcm
+from dtmf_audio.graph.lines import Pcm, twisted
 from dtmf_audio.graph.media import (
     BOT,
     CALLER,
+    MAX_HEARD,
     CallMedia,
     Direction,
     FrameSink,
@@ -44,12 +45,21 @@ from dtmf_audio.graph.models import (
 )
 from dtmf_audio.graph.rendering import TonePlan
 from dtmf_audio.graph.timeline import TICKS_PER_MS, TICKS_PER_SAMPLE, Timeline
-from dtmf_audio.signals import Samples, as_channels, to_float, to_pcm16
-from dtmf_audio.synthesis import DEFAULT_TWIST_DB, FRAME_SAMPLERATE, RenderedTone, Rendering, render
+from dtmf_audio.signals import Samples, as_channels, check_samplerate, to_float, to_pcm16
+from dtmf_audio.synthesis import (
+    DEFAULT_LEVEL_DBM0,
+    DEFAULT_TWIST_DB,
+    FRAME_SAMPLERATE,
+    RenderedTone,
+    Rendering,
+    check_range,
+    render,
+)
 from dtmf_audio.tones import Pause, Tone, parse_keys
 
 A_CALLBACK = "http://127.0.0.1:9/api/calling"  # of calls whose notifications are read in process
 MAX_NOTIFICATIONS = 100_000  # that are remembered, the latest
+MAX_ADVANCE_MS = 10 * 365.25 * 86_400_000.0  # at a time; samples are counted in 64 bits
 
 Damage = Callable[[Samples], Samples]
 
@@ -88,7 +98,12 @@ class Switchboard:
     record_s : float
         How much audio of each direction of each call is kept, in seconds.
     frames_per_feed : int
-        How many 20 ms frames the receivers hear at a time.
+        How many 20 ms frames the receivers hear at a time, 1 to 10.
+
+    Raises
+    ------
+    InvalidSettingError
+        A setting out of range.
 
     Attributes
     ----------
@@ -114,6 +129,8 @@ class Switchboard:
         record_s: float = 600.0,
         frames_per_feed: int = 1,
     ) -> None:
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise InvalidSettingError(f"seed is {seed!r}; it must be a whole number, 0 or more")
         ids, line = np.random.default_rng(seed).spawn(2)
         self.timeline = Timeline()
         self.media = MediaPlane(
@@ -130,6 +147,8 @@ class Switchboard:
         self.on_notification: list[Callable[[Notification], None]] = []
         self.on_tone: list[Callable[[HeardTone, ReceivedTone | None], None]] = []
         self._handles: dict[str, CallHandle] = {}
+        self._untold: deque[Notification] = deque()
+        self._is_telling = False
 
     # --- time --------------------------------------------------------------------------------------------------------
 
@@ -139,9 +158,14 @@ class Switchboard:
         return self.timeline.now / TICKS_PER_MS
 
     def advance(self, ms: float) -> None:
-        """Let time pass: all that is due happens, in its order."""
-        if not ms >= 0:
-            raise InvalidSettingError(f"the clock was to go on by {ms!r} ms; it must be a number, 0 or more")
+        """Let time pass: all that is due happens, in its order.
+
+        Raises
+        ------
+        InvalidSettingError
+            No number of milliseconds from 0 to 10 years, or a listener asks that is told of what happens.
+        """
+        check_range("ms", ms, 0.0, MAX_ADVANCE_MS)
         self.timeline.advance_to(self.timeline.now + round(ms * TICKS_PER_MS))
 
     # --- calls -------------------------------------------------------------------------------------------------------
@@ -199,15 +223,28 @@ class Switchboard:
     # --- what calls tell ---------------------------------------------------------------------------------------------
 
     def notify(self, notification: Notification) -> None:
-        """Take a notification from the calls, and send what the faults make of it."""
-        for sent in self.faults.deliver(notification):
-            self.notifications.append(sent)
-            for listener in list(self.on_notification):
-                listener(sent)
+        """Take a notification from the calls, and send what the faults make of it.
+
+        A listener may do what makes another notification; everybody is told of that one after this one.
+        """
         (told,) = notification.body.value
         (what,) = told.resource_data
-        if isinstance(what, Call) and what.state is CallState.TERMINATED:
+        is_last = isinstance(what, Call) and what.state is CallState.TERMINATED
+        if is_last:
             self._handles.pop(notification.call_id, None)
+        sent = self.faults.deliver(notification, is_last=is_last)
+        self.notifications.extend(sent)
+        self._untold.extend(sent)
+        if self._is_telling:
+            return
+        self._is_telling = True
+        try:
+            while self._untold:
+                next_one = self._untold.popleft()
+                for listener in list(self.on_notification):
+                    listener(next_one)
+        finally:
+            self._is_telling = False
 
     def open_media(self, call_id: str) -> None:
         """Begin the audio of a call."""
@@ -233,7 +270,7 @@ class Switchboard:
                 received = ReceivedTone(
                     sequence_id=info.sequence_id, tone=info.tone, speaker=heard.speaker, heard=heard
                 )
-                self.call(heard.call_id).bot.received.append(received)
+                self.call(heard.call_id).bot.receive(received)
         for listener in list(self.on_tone):
             listener(heard, received)
 
@@ -408,7 +445,8 @@ class BotEnd(_End):
     Attributes
     ----------
     received : list of ReceivedTone
-        The tones that the bot was told of: all where the bot has the audio, else those after ``subscribeToTone``.
+        The tones that the bot was told of: all where the bot has the audio, else those after ``subscribeToTone``. The
+        latest 10,000.
     """
 
     says, hears, speaker = Direction.TO_FAR_END, Direction.TO_BOT, BOT
@@ -416,6 +454,11 @@ class BotEnd(_End):
     def __init__(self, call: CallHandle) -> None:
         super().__init__(call)
         self.received: list[ReceivedTone] = []
+
+    def receive(self, tone: ReceivedTone) -> None:
+        """Take note of a tone that the bot is told of."""
+        self.received.append(tone)
+        del self.received[:-MAX_HEARD]
 
 
 class FarEnd(_End):
@@ -453,12 +496,14 @@ class FarEnd(_End):
         call = self._call
         line = call.audio.paths[self.says].conditions
         if line.twist_db:
-            settings["twist_db"] = settings.get("twist_db", DEFAULT_TWIST_DB) + line.twist_db
+            level_dbm0 = settings.get("level_dbm0", DEFAULT_LEVEL_DBM0)
+            twist_db = settings.get("twist_db", DEFAULT_TWIST_DB)
+            settings["level_dbm0"], settings["twist_db"] = twisted(line.twist_db, level_dbm0, twist_db)
         rendering = render(keys, FRAME_SAMPLERATE, **settings)  # type: ignore[arg-type]
         samples = rendering.samples if damage is None else damage(rendering.samples)
         start, _ = self.play(np.clip(samples, -1.0, 1.0 - 2.0**-15), speaker=speaker)
         truth = tuple(replace(tone, start=tone.start + start, stop=tone.stop + start) for tone in rendering.tones)
-        call.switchboard.media.note_truth(call.audio, self.says, list(truth))
+        call.switchboard.media.note_truth(call.audio, self.says, truth)
         return truth
 
     def hang_up(self) -> None:
@@ -468,6 +513,7 @@ class FarEnd(_End):
 
 def as_pcm16k(samples: npt.ArrayLike, samplerate: int) -> Pcm:
     """Return audio as the media platform has it: int16 at 16 kHz, one channel, (n,)."""
+    check_samplerate(samplerate)
     columns = as_channels(samples)
     if columns.shape[1] != 1:
         raise InvalidSignalError(f"audio of {columns.shape[1]} channels was given; give one channel")

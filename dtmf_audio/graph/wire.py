@@ -22,7 +22,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, NoReturn, TypeVar
 
-from dtmf_audio.errors import InvalidRequestError
+from dtmf_audio.errors import InvalidRequestError, InvalidSettingError
 
 MAX_BODY_BYTES = 2**20  # chosen: this project's bound; 10,000 tones and their commas are 90 kB
 MAX_DEPTH = 64  # chosen: this project's bound; the deepest documented body has 8 levels
@@ -128,6 +128,8 @@ _STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', re.DOT
 
 
 def _is_too_deep(text: str) -> bool:
+    if text.count("[") + text.count("{") <= MAX_DEPTH:  # nearly every body
+        return False
     depth = 0
     for match in _STRING_OR_BRACKET.finditer(text):
         character = text[match.start()]
@@ -140,7 +142,7 @@ def _is_too_deep(text: str) -> bool:
     return False
 
 
-def shown(value: object) -> str:
+def shown(value: object, *, at_most: int = _MAX_SHOWN) -> str:
     """Return a value as JSON writes it, cut short, on one line and printable."""
     try:
         text = json.dumps(value, ensure_ascii=False)
@@ -150,12 +152,12 @@ def shown(value: object) -> str:
         try:
             text = repr(value)
         except (ValueError, RecursionError):  # an integer of thousands of digits; a list in a list in a list …
-            text = f"a {type(value).__name__}"
-    return _cut(text)
+            text = f"a value too large to show ({type(value).__name__})"
+    return _cut(text, at_most)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
+def _cut(text: str, at_most: int = _MAX_SHOWN) -> str:
+    return text if len(text) <= at_most else f"{text[:at_most]}…"
 
 
 # --- strict: requests --------------------------------------------------------------------------------------------
@@ -347,7 +349,7 @@ def check_type(body: Mapping[str, Any], name: str, *, of: str) -> None:
     found = type_name(body)
     if found is None or found.lower() != name.lower():
         raise InvalidRequestError(
-            f"@odata.type is {shown(body['@odata.type'])}; {of} has {shown(odata_type(name))}, or none"
+            f'@odata.type is {shown(body["@odata.type"], at_most=80)}; {of} has "{odata_type(name)}", or none'
         )
 
 
@@ -362,7 +364,7 @@ def written(known: Mapping[str, Any], extra: Mapping[str, Any] | None = None) ->
 def in_case(status: enum.StrEnum | None, case: StatusCase) -> str | None:
     """Status as the server is told to write it: ``running`` or ``Running``."""
     if case not in ("camelCase", "PascalCase"):
-        raise InvalidRequestError(f"status_case is {shown(case)}; write 'camelCase' or 'PascalCase'")
+        raise InvalidSettingError(f"status_case is {case!r}; give 'camelCase' or 'PascalCase'")
     if status is None:
         return None
     return status.value if case == "camelCase" else status.value[0].upper() + status.value[1:]

@@ -266,7 +266,7 @@ class Service:
     def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer a request to Graph."""
         answer = self.do(lambda _: self.graph.handle(request))
-        note = answer.json()["error"]["message"][:MAX_LOGGED_TEXT] if answer.status >= 400 else ""
+        note = answer.json()["error"]["message"][:MAX_LOGGED_TEXT] if answer.status >= 400 and answer.body else ""
         date = self.date(self.switchboard.timeline.now)
         logged = LoggedRequest(
             date=date,

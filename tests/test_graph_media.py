@@ -233,6 +233,22 @@ def test_a_listener_has_the_last_part_of_a_frame_when_the_call_ends_and_no_more(
     assert events == ["end after 6"]
 
 
+def test_calls_that_end_within_a_frame_leave_the_others_in_place() -> None:
+    board = Switchboard()
+    first, second, third = (board.establish() for _ in range(3))
+    board.advance(12_345.0)  # all is silent, no frame is made
+    for call in (first, second):
+        call.bot.play(np.full(800, 5, np.int16))
+        board.advance(1)
+        call.delete()
+    truth = third.far_end.press("159")
+    board.advance(2000)
+    for call, n_samples in ((first, 16), (second, 16)):
+        samples = call.far_end.recording().samples
+        assert np.count_nonzero(samples) == np.count_nonzero(samples[-16:]) == n_samples
+    assert_heard(list(truth), third.bot.heard)
+
+
 def test_a_listener_that_has_enough_has_no_more() -> None:
     board = Switchboard()
     call = board.establish()
@@ -623,6 +639,25 @@ def test_a_length_of_recordings_that_is_none_is_refused(value: Any) -> None:
 def test_conditions_of_an_unknown_direction_are_refused() -> None:
     with pytest.raises(InvalidSettingError, match="direction 'up'; the directions are toFarEnd and toBot"):
         Switchboard(conditions={"up": NOISY})  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize("conditions", [None, {}, "noisy"])
+def test_conditions_that_are_none_are_refused_and_the_line_stays(conditions: Any) -> None:
+    with pytest.raises(InvalidSettingError, match=r"the conditions are .*; give LineConditions"):
+        Switchboard(conditions={Direction.TO_BOT: conditions})
+    board = Switchboard()
+    call = board.establish()
+    with pytest.raises(InvalidSettingError, match=r"the conditions are .*; give LineConditions"):
+        call.far_end.set_conditions(conditions)
+    call.far_end.press("1")
+    board.advance(500)
+    assert call.bot.keys == "1"
+
+
+def test_a_listener_that_cannot_be_called_is_refused() -> None:
+    call = Switchboard().establish()
+    with pytest.raises(InvalidSettingError, match="the listener is 5; give what can be called with a frame"):
+        call.bot.listen(5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("speaker", [5, ("a",), b"a"])

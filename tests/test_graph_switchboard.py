@@ -251,6 +251,16 @@ def test_presses_take_the_settings_of_a_rendering_and_damage() -> None:
     assert heard.detected.twist_db == pytest.approx(0.0, abs=0.1)
 
 
+def test_damage_may_return_integers_and_may_be_too_loud() -> None:
+    board = Switchboard()
+    call = board.establish()
+    for damage in (lambda audio: np.round(audio * 8000).astype(np.int16), lambda audio: 3.0 * audio):
+        call.far_end.press("5", damage=damage)
+        board.advance(500)
+    assert call.bot.keys == "55"
+    assert call.bot.recording().samples.max() == 32767 / 32768
+
+
 def test_damage_that_returns_no_audio_is_refused_and_no_truth_is_noted() -> None:
     board = Switchboard()
     call = board.establish()

@@ -330,11 +330,12 @@ class MediaPlane:
             raise InvalidSettingError(
                 f"frames_per_feed is {frames_per_feed!r}; it must be a whole number from 1 to {MAX_FRAMES_PER_FEED}"
             )
-        for direction in conditions or {}:
+        for direction, line in (conditions or {}).items():
             if direction not in list(Direction):
                 raise InvalidSettingError(
                     f"conditions are of direction {direction!r}; the directions are {' and '.join(Direction)}"
                 )
+            _check_conditions(line)
         self.conditions = dict.fromkeys(Direction, CLEAN_LINE) | (conditions or {})
         self._timeline = timeline
         self._on_tone = on_tone
@@ -496,6 +497,7 @@ class MediaPlane:
     def set_conditions(self, media: CallMedia, direction: Direction, conditions: LineConditions) -> None:
         """Change what the line of a call does; tones that sound already keep their twist."""
         self._check_open(media)
+        _check_conditions(conditions)
         path = media.paths[direction]
         path.conditions = conditions
         for line in path.lines.values():
@@ -514,6 +516,8 @@ class MediaPlane:
     ) -> None:
         """Have every frame of a direction from now on; ``on_end`` is called when the call ends."""
         self._check_open(media)
+        if not callable(sink):
+            raise InvalidSettingError(f"the listener is {sink!r}; give what can be called with a frame")
         path = media.paths[direction]
         path.sinks[sink] = on_end
         self._wake(media, path)
@@ -687,6 +691,11 @@ class MediaPlane:
             start, plan = laid
             tones = _in_call(truth_of(plan, start, self.now_sample), media.start)
             path.truth.extend(_before(path.tap.max_samples, tones))
+
+
+def _check_conditions(conditions: LineConditions) -> None:
+    if not isinstance(conditions, LineConditions):
+        raise InvalidSettingError(f"the conditions are {conditions!r}; give LineConditions")
 
 
 def _in_call(tones: list[RenderedTone], start: int) -> list[RenderedTone]:

@@ -501,7 +501,7 @@ class FarEnd(_End):
             settings["level_dbm0"], settings["twist_db"] = twisted(line.twist_db, level_dbm0, twist_db)
         rendering = render(keys, FRAME_SAMPLERATE, **settings)  # type: ignore[arg-type]
         samples = rendering.samples if damage is None else damage(rendering.samples)
-        start, _ = self.play(np.clip(samples, -1.0, 1.0 - 2.0**-15), speaker=speaker)
+        start, _ = self.play(samples, speaker=speaker)
         truth = tuple(replace(tone, start=tone.start + start, stop=tone.stop + start) for tone in rendering.tones)
         call.switchboard.media.note_truth(call.audio, self.says, truth)
         return truth
@@ -512,7 +512,7 @@ class FarEnd(_End):
 
 
 def as_pcm16k(samples: npt.ArrayLike, samplerate: int) -> Pcm:
-    """Return audio as the media platform has it: int16 at 16 kHz, one channel, (n,)."""
+    """Return audio as the media platform has it: int16 at 16 kHz, one channel, (n,), limited to full scale."""
     check_samplerate(samplerate)
     columns = as_channels(samples)
     if columns.shape[1] != 1:

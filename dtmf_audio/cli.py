@@ -7,6 +7,7 @@ Conventions
   2: unusable input or arguments.
   For check, 0: nothing to mend; 1: something; 2: no tones too, since nothing can then be said of their sender.
   A reader that goes away and an interrupt end it in silence, with 141 and 130, as a shell reports SIGPIPE and SIGINT.
+- ``emulate`` runs until it is ended: by an interrupt with 130, by SIGTERM with 0. Its body is ``cli_emulate``.
 - numpy and all that needs it is imported in the commands, so that help, usage errors and the table come at once.
   What the options' help says of the library's defaults and choices is therefore written out here, and tested.
 """
@@ -23,6 +24,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dtmf_audio import cli_emulate
 from dtmf_audio.conformance.sender_limits import SENDER_LIMITS
 from dtmf_audio.errors import AudioFileError, DtmfError, InvalidRequestError, InvalidSettingError, InvalidSignalError
 from dtmf_audio.profiles import PROFILES
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from dtmf_audio.audio_io import RawFormat
     from dtmf_audio.conformance.sender import SenderReport
     from dtmf_audio.events import DetectedTone, Rejection
-    from dtmf_audio.synthesis import Rendering
+    from dtmf_audio.synthesis import Press, Rendering
 
 EXIT_FOUND, EXIT_NONE, EXIT_UNUSABLE, EXIT_INTERRUPT, EXIT_BROKEN_PIPE = 0, 1, 2, 130, 141
 
@@ -115,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_tones(commands)
     _add_conformance(commands)
+    _add_emulate(commands)
     return parser
 
 
@@ -168,8 +171,8 @@ def _add_render(commands: Any) -> None:
         "--delay-ms",
         type=float,
         metavar="MS",
-        help="silence from the end of a tone to the start of the next (default: the request's delayBetweenTonesMs, "
-        "or else 100)",
+        help="silence from the end of a tone to the start of the next (default: 100; of a request, its "
+        "delayBetweenTonesMs, at least 40, and without one 0 to 500 at random)",
     )
     timing.add_argument(
         "--ramp-ms", type=float, metavar="MS", help="length of each tone's rise, and of its fall (default: 2)"
@@ -197,8 +200,12 @@ def _add_render(commands: Any) -> None:
         metavar="DB",
         help="add white noise, this far below the pair of tones, from 0 to 4 kHz (default: none)",
     )
-    level.add_argument(
-        "--seed", type=_seed, metavar="N", default=0, help="of the noise: the same seed, the same noise (default: 0)"
+    parser.add_argument(
+        "--seed",
+        type=_seed,
+        metavar="N",
+        default=0,
+        help="of the noise, and of the delays of a request that tells none: the same seed, the same (default: 0)",
     )
 
     output = parser.add_argument_group("output format")
@@ -372,6 +379,25 @@ def _add_conformance(commands: Any) -> None:
     parser.add_argument("--html", metavar="FILE", help="also write one page with the rows and the curves")
 
 
+def _add_emulate(commands: Any) -> None:
+    parser = _add_command(
+        commands,
+        _emulate,
+        usage="emulate [options]",
+        summary="serve Microsoft Graph's calls on this machine, to test a bot with",
+        description=cli_emulate.DESCRIPTION,
+        example=cli_emulate.EXAMPLE,
+    )
+    cli_emulate.add_arguments(parser)
+    parser.add_argument(
+        "--seed",
+        type=_seed,
+        metavar="N",
+        default=0,
+        help="of ids, noise, loss and the delays that requests leave open: the same seed, the same (default: 0)",
+    )
+
+
 def _seed(text: str) -> int:
     seed = int(text)
     if seed < 0:
@@ -418,10 +444,10 @@ def _rendering(args: argparse.Namespace) -> Rendering:
 
     from dtmf_audio import channel, synthesis
 
-    tones, delay_ms = _what_to_render(args)
+    tones = _what_to_render(args)
     given = {
         "on_ms": args.on_ms,
-        "delay_ms": args.delay_ms if args.delay_ms is not None else delay_ms,
+        "delay_ms": args.delay_ms,
         "level_dbm0": args.level_dbm0,
         "twist_db": args.twist_db,
         "ramp_ms": args.ramp_ms,
@@ -459,8 +485,8 @@ def _as_options(message: str, names: Sequence[str]) -> str:
     return re.sub(rf"\b({'|'.join(names)})\b", lambda match: f"--{match[0].replace('_', '-')}", message)
 
 
-def _what_to_render(args: argparse.Namespace) -> tuple[Sequence[Tone | Pause], float | None]:
-    """Return the tones, and the delay between them if a request tells it."""
+def _what_to_render(args: argparse.Namespace) -> Sequence[Tone | Pause | Press]:
+    """Return the tones; those of a request with the delays that it gets, unless the options tell them."""
     from dtmf_audio.graph.models import SendDtmfTonesRequest
 
     text: str = args.keys_or_json
@@ -471,12 +497,21 @@ def _what_to_render(args: argparse.Namespace) -> tuple[Sequence[Tone | Pause], f
     elif text.lower().endswith(".json"):
         place, body = f"{text}: ", _read_request(text)
     elif not text.lstrip().startswith(("{", "[")):
-        return parse_keys(text, comma_ms=args.comma_ms), None
+        return parse_keys(text, comma_ms=args.comma_ms)
     try:
         request = SendDtmfTonesRequest.from_json(body)
     except InvalidRequestError as error:
         raise InvalidRequestError(f"{place}{error}") from error
-    return request.tones, request.delay_between_tones_ms
+    if args.delay_ms is not None:
+        return request.tones
+
+    import numpy as np
+
+    from dtmf_audio.graph.rendering import LEAST_DELAY_MS, delays_ms
+    from dtmf_audio.synthesis import Press
+
+    delays = delays_ms(request, rng=np.random.default_rng(args.seed), least_delay_ms=LEAST_DELAY_MS)
+    return [Press(tone=tone, delay_ms=delay_ms) for tone, delay_ms in zip(request.tones, delays, strict=True)]
 
 
 def _read_request(path: str | None) -> bytes:
@@ -708,6 +743,16 @@ def _conformance(args: argparse.Namespace) -> int:
                 outputs[path].write(write().encode())
     _print(report.to_json() if args.json == "-" else report.to_table(), end="")
     return EXIT_FOUND if report.passed else EXIT_NONE
+
+
+# --- emulate -----------------------------------------------------------------------------------------------------
+
+
+def _emulate(args: argparse.Namespace) -> int:
+    try:
+        return cli_emulate.emulate(args, answer=_print, tell=_to_stderr)
+    except InvalidSettingError as error:
+        raise InvalidSettingError(_as_options(str(error), ("noise_dbm0", "loss_pct", "twist_db"))) from error
 
 
 # --- standard output and error -----------------------------------------------------------------------------------

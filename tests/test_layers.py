@@ -74,6 +74,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "files",
         "formats",
         "graph.models",
+        "graph.rendering",
+        "cli_emulate",
         "conformance",
         "conformance.page",
         "conformance.sender",
@@ -103,8 +105,17 @@ for number, name in enumerate(GRAPH + GRAPH_SERVED):
     earlier = {f"graph.{room}" for room in (GRAPH + GRAPH_SERVED)[:number]}
     MAY_IMPORT[f"graph.{name}"] = WORDS | {"signals", "synthesis", "channel", "stream"} | earlier
 MAY_IMPORT["graph.control"] |= {"audio_io", "formats"}  # it plays and records files
+MAY_IMPORT["cli_emulate"] = {"errors", "synthesis", "audio_io", "formats"} | {
+    f"graph.{room}" for room in ("calls", "media", "switchboard", "webhooks", "service", "emulator")
+}
 # What people's own tests use: all that lies below the command line.
-NOT_BELOW_TESTING = {"", "cli", "__main__", *(name for name in MAY_IMPORT if name.split(".")[0] == "graph")}
+NOT_BELOW_TESTING = {
+    "",
+    "cli",
+    "cli_emulate",
+    "__main__",
+    *(name for name in MAY_IMPORT if name.split(".")[0] == "graph"),
+}
 MAY_IMPORT["testing"] = set(MAY_IMPORT) - NOT_BELOW_TESTING
 MAY_IMPORT["testing_plugin"] = {"testing"}
 PURE = {name for name in MAY_IMPORT if name in WORDS} | {

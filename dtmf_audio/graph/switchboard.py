@@ -43,12 +43,13 @@ from dtmf_audio.graph.models import (
     SubscribeToToneRequest,
 )
 from dtmf_audio.graph.rendering import TonePlan
-from dtmf_audio.graph.timeline import TICKS_PER_MS, TICKS_PER_SAMPLE, Timeline
+from dtmf_audio.graph.timeline import TICKS_PER_MS, TICKS_PER_S, TICKS_PER_SAMPLE, Timeline
 from dtmf_audio.signals import Samples, as_channels, to_float, to_pcm16
 from dtmf_audio.synthesis import DEFAULT_TWIST_DB, FRAME_SAMPLERATE, RenderedTone, Rendering, render
 from dtmf_audio.tones import Pause, Tone, parse_keys
 
 A_CALLBACK = "http://127.0.0.1:9/api/calling"  # of calls whose notifications are read in process
+WAIT_TIMEOUT_S = 10.0
 MAX_NOTIFICATIONS = 100_000  # that are remembered, the latest
 
 Damage = Callable[[Samples], Samples]
@@ -182,6 +183,32 @@ class Switchboard:
         call = self.create(media=media, callback_uri=callback_uri)
         self.advance(self.calls.settings.establish_ms)
         return call
+
+    def wait_until(self, holds: Callable[[], bool], *, timeout_s: float = WAIT_TIMEOUT_S, what: str = "it") -> None:
+        """Let time pass until something holds, from one event to the next.
+
+        Parameters
+        ----------
+        holds : callable
+        timeout_s : float
+            On this clock.
+        what : str
+            What is waited for, for the message.
+
+        Raises
+        ------
+        TimeoutError
+            It does not come true in time.
+        """
+        until = self.timeline.now + round(timeout_s * TICKS_PER_S)
+        while not holds():
+            due = self.timeline.next_due()
+            if due is None or due > until:
+                self.timeline.advance_to(until)
+                if holds():
+                    return
+                raise TimeoutError(f"{what} did not come true within {timeout_s:g} s of the virtual clock")
+            self.timeline.advance_to(due)
 
     def call(self, call_id: str) -> CallHandle:
         """Return the handle of a call.

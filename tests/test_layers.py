@@ -105,7 +105,9 @@ MAY_IMPORT["graph"] = {f"graph.{name}" for name in GRAPH + GRAPH_SERVED}
 # What people's own tests use: all that lies below the command line.
 NOT_BELOW_TESTING = {"", "cli", "__main__", *(name for name in MAY_IMPORT if name.split(".")[0] == "graph")}
 MAY_IMPORT["testing"] = set(MAY_IMPORT) - NOT_BELOW_TESTING
-MAY_IMPORT["testing_plugin"] = {"testing"}
+CALLS = {f"graph.{name}" for name in GRAPH + GRAPH_SERVED}
+MAY_IMPORT["testing_report"] = WORDS | {"synthesis"} | CALLS
+MAY_IMPORT["testing_plugin"] = {"errors", "graph", "testing", "testing_report"} | CALLS
 PURE = {name for name in MAY_IMPORT if name in WORDS} | {
     "signals",
     "synthesis",

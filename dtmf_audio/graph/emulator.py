@@ -187,6 +187,7 @@ class Emulator:
         TimeoutError
             It does not come true in time.
         """
+        __tracebackhide__ = True  # pytest shows the line that waits
         told = f"{what} did not come true within {timeout_s:g} s"
         until = self.do(lambda switchboard: switchboard.now_ms) + 1000.0 * timeout_s
         deadline = time.monotonic() + timeout_s

@@ -200,6 +200,7 @@ class Switchboard:
         TimeoutError
             It does not come true in time.
         """
+        __tracebackhide__ = True  # pytest shows the line that waits
         until = self.timeline.now + round(timeout_s * TICKS_PER_S)
         while not holds():
             due = self.timeline.next_due()

@@ -188,11 +188,16 @@ class Emulator:
             It does not come true in time.
         """
         __tracebackhide__ = True  # pytest shows the line that waits
+
+        def to_next_due(switchboard: Switchboard) -> float | None:
+            due = switchboard.timeline.next_due()
+            return None if due is None else (due - switchboard.timeline.now) / TICKS_PER_MS
+
         told = f"{what} did not come true within {timeout_s:g} s"
         until = self.do(lambda switchboard: switchboard.now_ms) + 1000.0 * timeout_s
         deadline = time.monotonic() + timeout_s
         while not holds():
-            wait_ms = self.do(_to_next_due) if self.settings.clock == "virtual" else None
+            wait_ms = self.do(to_next_due) if self.settings.clock == "virtual" else None
             if wait_ms is not None:
                 if self.do(lambda switchboard: switchboard.now_ms) + wait_ms > until:
                     raise TimeoutError(f"{told} of the virtual clock")
@@ -310,12 +315,6 @@ class EmulatedCall:
         """Return what went over a direction so far, ``"toFarEnd"`` or ``"toBot"``, and the tones in it."""
         end = self._handle.far_end if Direction(direction) is Direction.TO_FAR_END else self._handle.bot
         return self._emulator.do(lambda _: end.recording())
-
-
-def _to_next_due(switchboard: Switchboard) -> float | None:
-    """Tell in how many ms of a virtual clock something is due."""
-    due = switchboard.timeline.next_due()
-    return None if due is None else (due - switchboard.timeline.now) / TICKS_PER_MS
 
 
 def listen(host: str, port: int) -> socket.socket:

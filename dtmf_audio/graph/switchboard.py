@@ -43,7 +43,7 @@ from dtmf_audio.graph.models import (
     SubscribeToToneRequest,
 )
 from dtmf_audio.graph.rendering import TonePlan
-from dtmf_audio.graph.timeline import TICKS_PER_MS, TICKS_PER_S, TICKS_PER_SAMPLE, Timeline
+from dtmf_audio.graph.timeline import TICKS_PER_MS, TICKS_PER_SAMPLE, Timeline
 from dtmf_audio.signals import Samples, as_channels, to_float, to_pcm16
 from dtmf_audio.synthesis import DEFAULT_TWIST_DB, FRAME_SAMPLERATE, RenderedTone, Rendering, render
 from dtmf_audio.tones import Pause, Tone, parse_keys
@@ -201,7 +201,7 @@ class Switchboard:
             It does not come true in time.
         """
         __tracebackhide__ = True  # pytest shows the line that waits
-        until = self.timeline.now + round(timeout_s * TICKS_PER_S)
+        until = self.timeline.now + round(1000.0 * timeout_s * TICKS_PER_MS)
         while not holds():
             due = self.timeline.next_due()
             if due is None or due > until:

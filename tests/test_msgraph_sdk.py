@@ -349,11 +349,9 @@ def test_subscribe_to_tone_needs_service_hosted_media(bot):
     sdk = graph()
     call_id = bot.places_established_call().id
     body = sdk.SubscribeToTonePostRequestBody(client_context="keys")
-    assert bot.is_refused(bot.call(call_id).subscribe_to_tone.post(body)) == (
-        500,
-        "9999",
-        "Encountered Exception during ToneSubscription",
-    )
+    status, code, message = bot.is_refused(bot.call(call_id).subscribe_to_tone.post(body))
+    assert (status, code) == (500, "9999")
+    assert message.startswith("Encountered Exception during ToneSubscription")
 
 
 def test_a_service_hosted_call_tells_of_keys(bot):
@@ -471,7 +469,9 @@ def test_without_a_token_where_one_is_needed():
         BotWebhook() as webhook,
         Bot(emulator, webhook) as bot,
     ):
-        assert bot.is_refused(bot.call("x").get()) == (401, "InvalidAuthenticationToken", "Access token is empty.")
+        status, code, message = bot.is_refused(bot.call("x").get())
+        assert (status, code) == (401, "InvalidAuthenticationToken")
+        assert message.startswith("Access token is empty.")
 
 
 def test_the_client_may_be_built_with_a_trailing_slash(bot):

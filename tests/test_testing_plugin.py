@@ -126,6 +126,7 @@ def section(told, fixture):
     """Return the plugin's section, its ids made equal."""
     (found,) = re.findall(rf"^-+ Microsoft Graph calls \({fixture}\) -+\n(.*?)(?=^[-=_]{{3,}}|\Z)", told, re.M | re.S)
     found = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "ID", found)
+    found = re.sub(r"(tones\[0\]: '1' is not a tone name).*", r"\1 …", found)
     return re.sub(r"(sendDtmfTones|subscribeToTone) [0-9a-f]{8}", r"\1 OP", found).rstrip("\n")
 
 
@@ -151,7 +152,7 @@ def test_a_failure_tells_what_went_on_in_the_emulator(failures):
 
         requests
           400 POST /v1.0/communications/calls/ID/sendDtmfTones
-              tones[0]: '1' is not a tone name; the names are tone0-tone9, star, pound, a, b, c, d and flash (the key 1 is written 'tone1')
+              tones[0]: '1' is not a tone name …
               {"tones":["1"]}
           200 POST /v1.0/communications/calls/ID/sendDtmfTones
 

@@ -1,11 +1,12 @@
 """A bot at a gate: whoever calls it hears two notes, presses 1, and the bot opens the gate by sending 4 2 # as tones.
 
-It is an ordinary bot for Microsoft Graph's calls: a webhook of the standard library, and a few requests with httpx. The
-prompt alone is the emulator's. Graph would be told to playPrompt a recording of "press 1", which the emulator does not
-do, so the bot plays audio over the call's media WebSocket. Two notes stand for the voice; give ``prompt``, PCM of 16
-bits at 16 kHz, for a real one. tests/test_ivr_bot.py is its test.
+It is an ordinary bot for Microsoft Graph's calls: a webhook of the standard library, and three requests with httpx. The
+call is app-hosted, so the bot itself has the audio: it plays its prompt, and hears keys, over the media WebSocket that
+the emulator has in the place of Microsoft's media platform. Two notes stand for a voice that says "press 1"; give
+``prompt``, PCM of 16 bits at 16 kHz, for a real one. tests/test_ivr_bot.py is its test.
 """
 
+import contextlib
 import json
 import sys
 import threading
@@ -13,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import numpy as np
+from websockets import ConnectionClosed
 from websockets.sync.client import connect
 
 CODE = ["tone4", "tone2", "pound"]
@@ -41,7 +43,6 @@ class GateBot:
         self._graph = httpx.Client(base_url=graph_url)
         self._media_url = graph_url.replace("http", "ws", 1).removesuffix("/v1.0") + "/media/calls"
         self._prompt = prompt
-        self._tries: dict[str, int] = {}  # by call: how many keys may still be pressed
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Webhook)
         self.url = f"http://127.0.0.1:{self._server.server_port}/api/calling"
 
@@ -62,28 +63,29 @@ class GateBot:
             if told["completionReason"] == "completedSuccessfully":  # else the caller has hung up
                 self._request("DELETE", call_id)
         elif told["state"] == "incoming":
-            media = {"@odata.type": "#microsoft.graph.serviceHostedMediaConfig"}
+            media = {"@odata.type": "#microsoft.graph.appHostedMediaConfig", "blob": "the media session's"}
             answer = {"callbackUri": self.url, "mediaConfig": media, "acceptedModalities": ["audio"]}
             self._request("POST", call_id, "answer", answer)
-        elif told.get("toneInfo"):
-            self._key_pressed(call_id, told["toneInfo"]["tone"])
-        elif told["state"] == "established" and call_id not in self._tries:
-            self._tries[call_id] = TRIES
-            self._request("POST", call_id, "subscribeToTone", {"clientContext": "menu"})
-            self._play_prompt(call_id)
+        elif told["state"] == "established":
+            threading.Thread(target=self._talk, args=(call_id,), daemon=True).start()
 
-    def _key_pressed(self, call_id: str, tone: str) -> None:
-        self._tries[call_id] -= 1
-        if tone == "tone1":
-            self._request("POST", call_id, "sendDtmfTones", {"tones": CODE, "delayBetweenTonesMs": 100})
-        elif self._tries[call_id]:
-            self._play_prompt(call_id)
-        else:
-            self._request("DELETE", call_id)
-
-    def _play_prompt(self, call_id: str) -> None:
-        with connect(f"{self._media_url}/{call_id}") as media:
+    def _talk(self, call_id: str) -> None:
+        """Say what to press, and do what is pressed, until the gate is opened or the call ends."""
+        tries = TRIES
+        with contextlib.suppress(ConnectionClosed), connect(f"{self._media_url}/{call_id}") as media:
             media.send(self._prompt)
+            for message in media:
+                event = json.loads(message) if isinstance(message, str) else {"type": "audio"}  # 20 ms of the caller
+                if event["type"] != "toneReceived":
+                    continue
+                tries -= 1
+                if event["tone"] == "tone1":
+                    self._request("POST", call_id, "sendDtmfTones", {"tones": CODE, "delayBetweenTonesMs": 100})
+                    return
+                if not tries:
+                    self._request("DELETE", call_id)
+                    return
+                media.send(self._prompt)
 
     def _request(self, method: str, call_id: str, action: str = "", body: dict | None = None) -> None:
         path = f"/communications/calls/{call_id}/{action}".rstrip("/")

@@ -38,6 +38,7 @@ from dtmf_audio.graph.media import Direction
 from dtmf_audio.graph.models import CallState, Operation
 from dtmf_audio.graph.service import LoggedRequest, Service, ServiceSettings
 from dtmf_audio.graph.switchboard import A_CALLBACK, CallHandle, ReceivedTone, Switchboard
+from dtmf_audio.graph.timeline import TICKS_PER_MS
 from dtmf_audio.graph.web import create_app
 from dtmf_audio.synthesis import RenderedTone, Rendering
 from dtmf_audio.tones import Pause, Tone
@@ -222,18 +223,41 @@ class Emulator:
         return future.result()
 
     def wait_until(self, holds: Callable[[], bool], *, timeout_s: float = WAIT_TIMEOUT_S, what: str = "it") -> None:
-        """Wait on the real clock until something holds.
+        """Wait until something holds; a virtual clock is moved for it, from one event to the next.
+
+        Parameters
+        ----------
+        holds : callable
+        timeout_s : float
+            On the emulator's clock. While nothing is due on a virtual one, as when only the bot is at work, it is
+            seconds that nothing happens.
+        what : str
+            What is waited for, for the message.
 
         Raises
         ------
         TimeoutError
-            It does not in time.
+            It does not come true in time.
         """
+        __tracebackhide__ = True  # pytest shows the line that waits
+
+        def to_next_due(switchboard: Switchboard) -> float | None:
+            due = switchboard.timeline.next_due()
+            return None if due is None else (due - switchboard.timeline.now) / TICKS_PER_MS
+
+        told = f"{what} did not come true within {timeout_s:g} s"
+        until = self.do(lambda switchboard: switchboard.now_ms) + 1000.0 * timeout_s
         deadline = time.monotonic() + timeout_s
         while not holds():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{what} did not come true within {timeout_s:g} s")
-            time.sleep(0.005)
+            wait_ms = self.do(to_next_due) if self.settings.clock == "virtual" else None
+            if wait_ms is not None:
+                if self.do(lambda switchboard: switchboard.now_ms) + wait_ms > until:
+                    raise TimeoutError(f"{told} of the virtual clock")
+                self.advance(wait_ms)
+                deadline = time.monotonic() + timeout_s
+            elif time.monotonic() > deadline:
+                raise TimeoutError(told)
+            time.sleep(0.001 if wait_ms is not None else 0.005)  # a bot with threads of its own has its turn
 
     # --- what happened -----------------------------------------------------------------------------------------------
 

@@ -58,6 +58,7 @@ from dtmf_audio.synthesis import (
 from dtmf_audio.tones import Pause, Tone, parse_keys
 
 A_CALLBACK = "http://127.0.0.1:9/api/calling"  # of calls whose notifications are read in process
+WAIT_TIMEOUT_S = 10.0
 MAX_NOTIFICATIONS = 100_000  # that are remembered, the latest
 KEPT_RECORDINGS = 20  # of calls that are over, the latest; ten noisy minutes are 19 MB a direction
 MAX_ADVANCE_MS = 10 * 365.25 * 86_400_000.0  # at a time; samples are counted in 64 bits
@@ -208,6 +209,33 @@ class Switchboard:
         call = self.create(media=media, callback_uri=callback_uri)
         self.advance(self.calls.settings.establish_ms)
         return call
+
+    def wait_until(self, holds: Callable[[], bool], *, timeout_s: float = WAIT_TIMEOUT_S, what: str = "it") -> None:
+        """Let time pass until something holds, from one event to the next.
+
+        Parameters
+        ----------
+        holds : callable
+        timeout_s : float
+            On this clock.
+        what : str
+            What is waited for, for the message.
+
+        Raises
+        ------
+        TimeoutError
+            It does not come true in time.
+        """
+        __tracebackhide__ = True  # pytest shows the line that waits
+        until = self.timeline.now + round(1000.0 * timeout_s * TICKS_PER_MS)
+        while not holds():
+            due = self.timeline.next_due()
+            if due is None or due > until:
+                self.timeline.advance_to(until)
+                if holds():
+                    return
+                raise TimeoutError(f"{what} did not come true within {timeout_s:g} s of the virtual clock")
+            self.timeline.advance_to(due)
 
     def call(self, call_id: str) -> CallHandle:
         """Return the handle of a call.

@@ -463,7 +463,9 @@ def test_the_bot_with_the_audio_hears_tones_itself_and_cannot_subscribe() -> Non
     call_id = world.established(media="app")
     error = refused(world.subscribe, call_id)
     assert (error.status, error.code) == (500, "9999")
-    assert error.message.startswith("Encountered Exception during ToneSubscription. The call has appHostedMediaConfig, ")
+    assert error.message.startswith(
+        "Encountered Exception during ToneSubscription. The call has appHostedMediaConfig, "
+    )
     infos = [world.calls.tone_received(call_id, Tone.TONE1) for _ in range(2)]
     assert [info.sequence_id for info in infos if info] == [1, 2]
     assert world.told == []

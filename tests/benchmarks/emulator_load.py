@@ -204,10 +204,12 @@ def report(
     wrong: Counter[str] = Counter()
     for bot in bots:
         call = heard[bot.call_id]
-        wrong["calls whose sent tones were not heard exactly"] += call["keysHeardAtFarEnd"] != "".join(map(KEYS.get, bot.sent))
-        wrong["calls whose pressed keys were not told exactly"] += "".join(told["key"] for told in call["tonesToldToBot"]) != "".join(
-            map(KEYS.get, bot.pressed)
+        wrong["calls whose sent tones were not heard exactly"] += call["keysHeardAtFarEnd"] != "".join(
+            map(KEYS.get, bot.sent)
         )
+        wrong["calls whose pressed keys were not told exactly"] += "".join(
+            told["key"] for told in call["tonesToldToBot"]
+        ) != "".join(map(KEYS.get, bot.pressed))
         if bot.subscribed:
             expected = list(enumerate(bot.pressed, start=1))
             wrong["calls with tone notifications missing, doubled or out of order"] += bot.told != expected

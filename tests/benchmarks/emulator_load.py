@@ -68,7 +68,9 @@ class Hook:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = next(
-                    int(line.partition(b":")[2]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")
+                    int(line.partition(b":")[2])
+                    for line in head.split(b"\r\n")
+                    if line.lower().startswith(b"content-length:")
                 )
                 self.take(json.loads(await reader.readexactly(length)))
                 writer.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
@@ -92,7 +94,9 @@ class Hook:
                 bot.states.append(what["state"])
 
 
-async def play(bot: Bot, client: httpx.AsyncClient, refused: Counter[str], until: float, rng: np.random.Generator) -> None:
+async def play(
+    bot: Bot, client: httpx.AsyncClient, refused: Counter[str], until: float, rng: np.random.Generator
+) -> None:
     """Send and press in turn until time is over."""
     await asyncio.sleep(rng.uniform(0, PERIOD_S))
     while time.monotonic() < until:
@@ -201,7 +205,9 @@ def report(
     for bot in bots:
         call = heard[bot.call_id]
         wrong["calls whose sent tones were not heard exactly"] += call["farEndKeys"] != "".join(map(KEYS.get, bot.sent))
-        wrong["calls whose pressed keys were not told exactly"] += call["botKeys"] != "".join(map(KEYS.get, bot.pressed))
+        wrong["calls whose pressed keys were not told exactly"] += call["botKeys"] != "".join(
+            map(KEYS.get, bot.pressed)
+        )
         if bot.subscribed:
             expected = list(enumerate(bot.pressed, start=1))
             wrong["calls with tone notifications missing, doubled or out of order"] += bot.told != expected

@@ -191,7 +191,7 @@ def _plain(value: float | str | None) -> str:
 
 def _csv_field(text: str) -> str:
     """Quote a field if it must be: by RFC 4180 for commas, quotes and ends of lines, and for spaces at its ends."""
-    text = _without_surrogates(text)
+    text = in_utf8(text)
     if any(mark in text for mark in ',"\r\n') or text != text.strip():
         text = '"' + text.replace('"', '""') + '"'
     return text
@@ -336,6 +336,11 @@ def one_line(name: str) -> str:
     )
 
 
+def in_utf8(text: str) -> str:
+    r"""Return a text that UTF-8 can write: bytes of a name that are none become ``\udce9`` and the like."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 # --- what they share ---------------------------------------------------------------------------------------------
 
 
@@ -392,11 +397,6 @@ def _clock(seconds: float, *, ms: bool = False) -> str:
     hours, minutes = divmod(minutes, 60)
     clock = f"{minutes}:{rest_ms / 1000:06.3f}" if ms else f"{minutes}:{rest_ms // 1000:02}"
     return f"{hours}:{clock:0>{9 if ms else 5}}" if hours else clock
-
-
-def _without_surrogates(text: str) -> str:
-    r"""Return a text that UTF-8 can write: bytes of a name that are none become ``\udce9`` and the like."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _refused(near_miss: Rejection, mask: bool) -> dict[str, Any]:

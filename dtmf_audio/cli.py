@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dtmf_audio import cli_outputs
+from dtmf_audio import cli_outputs, cli_plot
 from dtmf_audio.conformance.sender_limits import SENDER_LIMITS
 from dtmf_audio.errors import AudioFileError, DtmfError, InvalidRequestError, InvalidSettingError, InvalidSignalError
 from dtmf_audio.profiles import PROFILES
@@ -115,6 +115,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_render(commands)
     _add_decode(commands)
     _add_check(commands)
+    plot = cli_plot.add(commands)
+    plot.set_defaults(run=_plot, parser=plot)
+    _add_raw(plot)
     _add_tones(commands)
     _add_conformance(commands)
     return parser
@@ -621,6 +624,16 @@ def _check(args: argparse.Namespace) -> int:
                 f"{reader.name}: there are no tones in it to check; give a recording of keys being pressed"
             )
     return EXIT_NONE if any(report.findings for report in reports) else EXIT_FOUND
+
+
+# --- plot --------------------------------------------------------------------------------------------------------
+
+
+def _plot(args: argparse.Namespace) -> int:
+    raw = _raw_format(args)
+    with _ProgressBar() as bar:
+        cli_plot.run(args, raw, lambda done, total: bar.show(done, total, lambda drawn: f"{args.file}: {drawn}"))
+    return EXIT_FOUND
 
 
 # --- tones -------------------------------------------------------------------------------------------------------

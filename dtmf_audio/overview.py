@@ -83,11 +83,15 @@ class Overviewer:
         self._start = start
         self._most = 2 * columns
         window = 2 * math.ceil(WINDOW_MS * samplerate / 2000)
-        self._hann = np.hanning(window + 1)[:-1].astype(
-            np.float32
-        )  # a picture needs no more, and it takes half the time
-        self._n_fft = 2 * window
-        self._n_freqs = 1 + int(min(TOP_HZ, samplerate / 2) * self._n_fft / samplerate)
+        self._window = window
+        hann = np.hanning(window + 1)[:-1]
+        n_freqs = 1 + int(min(TOP_HZ, samplerate / 2) * 2 * window / samplerate)
+        self._freqs_hz = np.arange(n_freqs, dtype=np.float64) * samplerate / (2 * window)
+        phases = 2 * np.pi / samplerate * np.outer(np.arange(window), self._freqs_hz)  # (window, n_freqs)
+        waves = np.concatenate([np.cos(phases), np.sin(phases)], axis=1)
+        # Scaled so that the squares add up to the square of a sine's amplitude. Single precision is enough for a
+        # picture, and the product with a matrix takes a fifth of the time of an FFT at 48 kHz, a third at 8 kHz.
+        self._waves = (2 / hann.sum() * hann[:, np.newaxis] * waves).astype(np.float32)
         self._column = self._step = math.ceil(FIRST_COLUMN_MS * samplerate / 1000)
         self._longest_step = WINDOW_STEPS * self._step
         self._done: list[tuple[Floats, Floats, Floats]] = []  # lowest, highest, power: of columns
@@ -116,9 +120,8 @@ class Overviewer:
             for number, last in enumerate(lasts, start=n_done):  # the zeros after the end are no samples
                 self._set_peaks(number, last)
         lowest, highest, power = (np.concatenate(each) for each in zip(*self._done, strict=True))
-        scale = 4.0 / float(self._hann.sum()) ** 2  # of a sine: the square of its amplitude
         with np.errstate(divide="ignore"):
-            level_dbm0 = 10 * np.log10(scale * power.T.astype(np.float64)) + FULL_SCALE_SINE_DBM0
+            level_dbm0 = 10 * np.log10(power.T.astype(np.float64)) + FULL_SCALE_SINE_DBM0
         return Overview(
             samplerate=self._samplerate,
             start=self._start,
@@ -126,7 +129,7 @@ class Overviewer:
             column=self._column,
             lowest=lowest,
             highest=highest,
-            freqs_hz=np.arange(self._n_freqs) * self._samplerate / self._n_fft,
+            freqs_hz=self._freqs_hz,
             level_dbm0=np.maximum(level_dbm0, LOWEST_DBM0),
         )
 
@@ -142,7 +145,7 @@ class Overviewer:
         while True:
             per_column = self._column // self._step
             # The last window of a column reaches half a window beyond the middle of its step.
-            reach = self._column - self._step + self._step // 2 + len(self._hann) // 2
+            reach = self._column - self._step + self._step // 2 + self._window // 2
             there = (len(self._held) - self._before - max(reach, self._column)) // self._column + 1
             n = min(there, max(1, _WINDOWS_AT_ONCE // per_column), self._most - self._n_done)
             if most is not None:
@@ -161,10 +164,10 @@ class Overviewer:
 
     def _columns(self, n: int, per_column: int) -> tuple[Floats, Floats, Floats]:
         samples = self._held[self._before : self._before + n * self._column].reshape(n, self._column)
-        first = self._before + self._step // 2 - len(self._hann) // 2
-        windows = np.lib.stride_tricks.sliding_window_view(self._held[first:], len(self._hann))[:: self._step]
-        spectra = np.fft.rfft(windows[: n * per_column] * self._hann, self._n_fft)[:, : self._n_freqs]
-        power = spectra.real**2 + spectra.imag**2
+        first = self._before + self._step // 2 - self._window // 2
+        windows = np.lib.stride_tricks.sliding_window_view(self._held[first:], self._window)[:: self._step]
+        in_phase, quadrature = np.split(windows[: n * per_column] @ self._waves, 2, axis=1)
+        power = in_phase**2 + quadrature**2
         return (
             samples.min(axis=1),
             samples.max(axis=1),

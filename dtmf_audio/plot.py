@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import math
 import os
+import textwrap
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -53,14 +54,14 @@ LEFT_IN, RIGHT_IN = 0.62, 1.18  # margins beside the pictures
 TITLE_IN, KEYS_IN, WAVE_IN, BANDS_IN, MISSES_IN, TIME_IN, GAP_IN = 0.42, 0.30, 0.85, 3.0, 0.24, 0.42, 0.12
 LINE_IN = 0.165  # of the list of reasons
 MOST_REASONS = 14  # chosen: a picture that still fits on a page
-LINE_CHARS = 165  # of the list, in its font
+LINE_CHARS = 180  # of the list, in its font
 TITLE_CHARS = 60
 MOST_CHANNELS = 4
 KEY_PT, SMALL_PT = 10.0, 7.5
 CHAR_EM = 0.602  # width of DejaVu Sans Mono, which comes with matplotlib
 RANGE_DB = 60.0  # from the loudest down; what is below is as silence
 LOUDEST_AT_LEAST_DBM0 = -40.0  # chosen: the noise of a silent line is not drawn as if it were loud
-BOX_HZ = 26.0  # from the middle of a box to its edge: rows of keys are 73 Hz apart
+BOX_HZ = 33.0  # from the middle of a box to its edge: rows of keys are 73 Hz apart
 STEPS_S = (
     0.001,
     0.002,
@@ -301,6 +302,7 @@ def matplotlib_settings() -> Iterator[None]:
         "svg.hashsalt": "dtmf_audio",
         "svg.fonttype": "path",
         "font.family": "DejaVu Sans",
+        "text.hinting": "none",  # characters as wide as the font says, for labels that must not touch
         "path.simplify": False,
     }
     with matplotlib.style.context(["default", chosen]), warnings.catch_warnings():
@@ -334,11 +336,12 @@ class _Page:
         right_in = WIDTH_IN - RIGHT_IN
         entries = [("refused (numbers below)", "refused", "--")] if misses else []
         for text, colour, style in [*entries, ("heard (keys above)", "heard", "-")]:
-            self.write(right_in, 0.15, text, size=8, ha="right", color=self._theme.dim)
-            right_in -= 0.075 * len(text) + 0.32
+            right_in -= 0.058 * len(text)  # as wide as it comes out, or a little more
+            self.write(right_in, 0.15, text, size=8, color=self._theme.dim)
+            right_in -= 0.3
             self._figure.add_artist(
                 Rectangle(
-                    (right_in / WIDTH_IN, 1 - 0.27 / self._height_in),
+                    (right_in / WIDTH_IN, 1 - 0.265 / self._height_in),
                     0.22 / WIDTH_IN,
                     0.11 / self._height_in,
                     fill=False,
@@ -415,6 +418,8 @@ class _Page:
         points = 72 * (WIDTH_IN - LEFT_IN - RIGHT_IN)
         per_point = (stop_s - start_s) / points
         middles = [((event.start_s + event.stop_s) / 2 - start_s) / per_point for event in events]
+        if above and not events:
+            axes.text(start_s, 0.07, "no key heard", fontsize=SMALL_PT, va="bottom", color=self._theme.dim)
         labels = place_labels(
             middles, text_of, char_width=CHAR_EM * size, gap=0.35 * size if above else 0.6 * size, width=points
         )
@@ -490,6 +495,7 @@ class _Page:
         nominal_hz = sorted({hz for tone in KEY_TONES for hz in tone.frequencies_hz})
         axes.hlines(nominal_hz, start_s, stop_s, colors=theme.dim, linewidth=0.5, linestyles=(0, (1, 5)))
         narrowest_s = (stop_s - start_s) / 1500
+        points_per_s = 72 * (WIDTH_IN - LEFT_IN - RIGHT_IN) / (stop_s - start_s)
         boxes: tuple[tuple[Sequence[DetectedTone | Rejection], str, str], ...] = (
             (misses, "refused", "--"),
             (tones, "heard", "-"),
@@ -501,12 +507,17 @@ class _Page:
                 for hz in (measured_hz(event) if isinstance(event, DetectedTone) else event.tone.frequencies_hz)
                 if math.isfinite(hz)
             ]
-            axes.add_collection(
-                PatchCollection(
-                    rectangles, facecolor="none", edgecolor=getattr(theme, colour), linewidth=1.1, linestyle=style
-                ),
-                autolim=False,
-            )
+            if not rectangles:
+                continue
+            # A box that is a few points wide gets a line so thin that what is in it can still be seen.
+            narrow = points_per_s * float(np.median([rectangle.get_width() for rectangle in rectangles]))
+            width = min(1.1, max(0.25, narrow / 6))
+            halo = [(theme.ground, 2.4 * width, "-")] if narrow > 6 else []
+            for edge, line, dashes in [*halo, (getattr(theme, colour), width, style)]:
+                axes.add_collection(
+                    PatchCollection(rectangles, facecolor="none", edgecolor=edge, linewidth=line, linestyle=dashes),
+                    autolim=False,
+                )
         axes.set_yticks([0, 500, 1000, 1500, 2000], ["0", "500", "1000", "1500", "2000 Hz"])
         right = axes.secondary_yaxis("right")
         right.set_yticks(nominal_hz, [f"{hz:g}" for hz in nominal_hz])
@@ -557,15 +568,16 @@ def _clock(seconds: float, step_s: float) -> str:
 
 
 def _reasons(misses: Sequence[Rejection], *, several: bool) -> list[str]:
-    """Return a line for each near miss, and of many one that says how many are left out."""
-    lines = []
-    shown = misses if len(misses) <= MOST_REASONS else misses[: MOST_REASONS - 1]
-    for number, near_miss in enumerate(shown, start=1):
+    """Return lines for the near misses, as there is room, and then one that says how many are left out."""
+    lines: list[str] = []
+    for number, near_miss in enumerate(misses, start=1):
         channel = f"channel {near_miss.channel}  " if several else ""
-        line = f"{number:>3}  {channel}{explained_line(near_miss)}"
-        lines.append(_shortened(line, LINE_CHARS))
-    if len(shown) < len(misses):
-        lines.append(f"     and {len(misses) - len(shown)} more near misses")
+        head = f"{number:>3}  {channel}"
+        indent = " " * (len(head) + len("0:00.000  1   1000.0 ms  "))
+        more = textwrap.wrap(head + explained_line(near_miss), LINE_CHARS, subsequent_indent=indent)
+        if len(lines) + len(more) > MOST_REASONS - (number < len(misses)):
+            return [*lines, f"     and {len(misses) - number + 1} more"]
+        lines += more
     return lines
 
 

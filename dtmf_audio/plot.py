@@ -57,10 +57,12 @@ MOST_REASONS = 14  # chosen: a picture that still fits on a page
 LINE_CHARS = 180  # of the list, in its font
 TITLE_CHARS = 60
 MOST_CHANNELS = 4
+NUMBER_GAP_S = 1.0  # chosen: a pause that parts keys which are written as one label
 KEY_PT, SMALL_PT = 10.0, 7.5
 CHAR_EM = 0.602  # width of DejaVu Sans Mono, which comes with matplotlib
 RANGE_DB = 60.0  # from the loudest down; what is below is as silence
 LOUDEST_AT_LEAST_DBM0 = -40.0  # chosen: the noise of a silent line is not drawn as if it were loud
+NARROW_PT = 5.0  # of boxes whose upper and lower edges alone are drawn
 BOX_HZ = 33.0  # from the middle of a box to its edge: rows of keys are 73 Hz apart
 STEPS_S = (
     0.001,
@@ -227,7 +229,8 @@ def draw(
         for number, overview in overviews.items():
             name = f"channel {number}" if len(overviews) > 1 else ""
             of_channel = [event for event in shown if event.channel == number]
-            page.panel(top_in, overview, of_channel, [misses.index(e) for e in of_channel if e in misses], name)
+            numbers = [place for place, near_miss in enumerate(misses) if near_miss.channel == number]
+            page.panel(top_in, overview, of_channel, numbers, name)
             top_in += panel_in
         for number, line in enumerate(listed):
             page.write(0.14, top_in + 0.1 + number * LINE_IN, line, size=SMALL_PT, family="DejaVu Sans Mono")
@@ -383,7 +386,10 @@ class _Page:
         tones = [event for event in events if isinstance(event, DetectedTone)]
         misses = [event for event in events if isinstance(event, Rejection)]
         keys = self.axes(top_in, KEYS_IN, overview)
-        self.label(keys, KEYS_IN, overview, tones, "heard", keys_text("".join(tone.tone.key for tone in tones)))
+        stops_s = [-math.inf, *(tone.stop_s for tone in tones)]
+        begins = [tone.start_s - stop_s >= NUMBER_GAP_S for tone, stop_s in zip(tones, stops_s, strict=False)]
+        written = keys_text([tone.tone.key for tone in tones], begins)
+        self.label(keys, KEYS_IN, overview, tones, "heard", written)
         top_in += KEYS_IN
         self.wave(self.axes(top_in, WAVE_IN, overview), overview, tones, misses, name)
         top_in += WAVE_IN + GAP_IN
@@ -496,24 +502,22 @@ class _Page:
         axes.hlines(nominal_hz, start_s, stop_s, colors=theme.dim, linewidth=0.5, linestyles=(0, (1, 5)))
         narrowest_s = (stop_s - start_s) / 1500
         points_per_s = 72 * (WIDTH_IN - LEFT_IN - RIGHT_IN) / (stop_s - start_s)
-        boxes: tuple[tuple[Sequence[DetectedTone | Rejection], str, str], ...] = (
-            (misses, "refused", "--"),
-            (tones, "heard", "-"),
-        )
-        for events, colour, style in boxes:
-            rectangles = [
-                Rectangle((event.start_s, hz - BOX_HZ), max(event.stop_s - event.start_s, narrowest_s), 2 * BOX_HZ)
+        for events, colour, style in ((misses, theme.refused, "--"), (tones, theme.heard, "-")):
+            boxes = [
+                (event.start_s, max(event.stop_s - event.start_s, narrowest_s), hz)
                 for event in events
                 for hz in (measured_hz(event) if isinstance(event, DetectedTone) else event.tone.frequencies_hz)
                 if math.isfinite(hz)
             ]
-            if not rectangles:
+            if not boxes:
                 continue
-            # A box that is a few points wide gets a line so thin that what is in it can still be seen.
-            narrow = points_per_s * float(np.median([rectangle.get_width() for rectangle in rectangles]))
-            width = min(1.1, max(0.25, narrow / 6))
-            halo = [(theme.ground, 2.4 * width, "-")] if narrow > 6 else []
-            for edge, line, dashes in [*halo, (getattr(theme, colour), width, style)]:
+            lefts, widths, hz = np.array(boxes).T
+            if points_per_s * np.median(widths) < NARROW_PT:  # between the sides there would be nothing left to see
+                for edge_hz in (hz - BOX_HZ, hz + BOX_HZ):
+                    axes.hlines(edge_hz, lefts, lefts + widths, colors=colour, linewidth=1.4)
+                continue
+            rectangles = [Rectangle((left, at - BOX_HZ), width, 2 * BOX_HZ) for left, width, at in boxes]
+            for edge, line, dashes in ((theme.ground, 2.6, "-"), (colour, 1.1, style)):
                 axes.add_collection(
                     PatchCollection(rectangles, facecolor="none", edgecolor=edge, linewidth=line, linestyle=dashes),
                     autolim=False,
@@ -572,9 +576,8 @@ def _reasons(misses: Sequence[Rejection], *, several: bool) -> list[str]:
     lines: list[str] = []
     for number, near_miss in enumerate(misses, start=1):
         channel = f"channel {near_miss.channel}  " if several else ""
-        head = f"{number:>3}  {channel}"
-        indent = " " * (len(head) + len("0:00.000  1   1000.0 ms  "))
-        more = textwrap.wrap(head + explained_line(near_miss), LINE_CHARS, subsequent_indent=indent)
+        line = f"{number:>3}  {channel}{explained_line(near_miss)}"
+        more = textwrap.wrap(line, LINE_CHARS, subsequent_indent=" " * line.index("refused:"))
         if len(lines) + len(more) > MOST_REASONS - (number < len(misses)):
             return [*lines, f"     and {len(misses) - number + 1} more"]
         lines += more

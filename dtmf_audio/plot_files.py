@@ -89,8 +89,9 @@ def plot_file(
     with open_audio(source, raw=raw, partial=partial) as reader, replace_file(target) as file:
         overviews, events = _read(reader, channels_of(reader, channel), start_s, stop_s, limits, progress)
         shown = in_view(overviews, events)
-        drawn = draw(overviews, shown, title=reader.name, dark=dark, reasons=ending != ".html")
-        if ending == ".html":
+        alone = ending != ".html"  # a page has a title and a table of reasons of its own
+        drawn = draw(overviews, shown, title=reader.name if alone else "", dark=dark, reasons=alone)
+        if not alone:
             page = to_html(drawn, shown, title=reader.name, about=_about(reader, overviews, limits), dark=dark)
             file.write(page.encode())
         else:

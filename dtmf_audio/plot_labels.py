@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-LONGEST_WHOLE = 12  # keys in one label that are all written out
+LONGEST_WHOLE = 20  # keys in one label that are all written out
 HEAD, TAIL = 4, 3  # of more, so many are
 
 
@@ -62,14 +62,18 @@ def _label(
     return Label(x=max(wide / 2, min(middle, width - wide / 2)), width=wide, text=text, first=first, last=last)
 
 
-def keys_text(keys: str) -> Callable[[int, int], str]:
-    """Return what writes keys one after the other, and of many the first and last, and how many they are."""
+def keys_text(keys: Sequence[str], begins: Sequence[bool]) -> Callable[[int, int], str]:
+    """Return what writes keys one after the other, with a space before each that ``begins`` a number.
+
+    Of many, the first and the last, and how many they are.
+    """
 
     def text(first: int, last: int) -> str:
         n = last - first + 1
         if n <= LONGEST_WHOLE:
-            return keys[first : last + 1]
-        return f"{keys[first : first + HEAD]}…{keys[last + 1 - TAIL : last + 1]} ({n})"
+            later = range(first + 1, last + 1)
+            return keys[first] + "".join(f" {keys[each]}" if begins[each] else keys[each] for each in later)
+        return f"{''.join(keys[first : first + HEAD])}…{''.join(keys[last + 1 - TAIL : last + 1])} ({n})"
 
     return text
 

@@ -75,7 +75,7 @@ class Overviewer:
     start : int
         Sample index of the first sample that will be fed.
     columns : int
-        How many columns are wanted; there will be fewer than twice as many, and fewer still of a short signal.
+        How many columns are wanted; there will be twice as many at most, or a few more, and fewer of a short signal.
     """
 
     def __init__(self, samplerate: int, *, start: int = 0, columns: int = 800) -> None:
@@ -147,9 +147,7 @@ class Overviewer:
             # The last window of a column reaches half a window beyond the middle of its step.
             reach = self._column - self._step + self._step // 2 + self._window // 2
             there = (len(self._held) - self._before - max(reach, self._column)) // self._column + 1
-            n = min(there, max(1, _WINDOWS_AT_ONCE // per_column), self._most - self._n_done)
-            if most is not None:
-                n = min(n, most)
+            n = min(there, max(1, _WINDOWS_AT_ONCE // per_column), self._most - self._n_done if most is None else most)
             if n < 1:
                 return
             self._done.append(self._columns(n, per_column))

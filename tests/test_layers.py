@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "signals": WORDS,
     "synthesis": WORDS | {"signals"},
     "channel": WORDS | {"signals"},
+    "overview": WORDS | {"signals"},
     "columns": set(),
     "goertzel": WORDS | {"signals"},
     "keys": WORDS | {"columns"},
@@ -63,6 +64,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "files": WORDS | {"signals", "goertzel", "stream", "decoder", "audio_io"},
     "graph": set(),
     "formats": WORDS | {"synthesis"},
+    "plot_labels": set(),
+    "plot": WORDS | {"signals", "overview", "audio_write", "formats", "plot_labels"},
+    "plot_page": WORDS | {"formats", "plot"},
+    "plot_files": WORDS | {"stream", "audio_io", "files", "overview", "plot", "plot_page"},
+    "cli_plot": WORDS | {"audio_io", "plot_files"},
     "cli_outputs": WORDS | {"audio_io", "files", "formats"},
     "cli": WORDS
     | {
@@ -74,6 +80,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "audio_io",
         "files",
         "cli_outputs",
+        "cli_plot",
         "formats",
         "graph.models",
         "conformance",
@@ -134,6 +141,8 @@ PURE = {name for name in MAY_IMPORT if name in WORDS} | {
     "stream",
     "decoder",
     "formats",
+    "overview",
+    "plot_labels",
     *(f"graph.{name}" for name in GRAPH),
     *(name for name in MAY_IMPORT if name.startswith("conformance.sender")),
 }
@@ -177,6 +186,11 @@ def test_imports_point_down(name):
 @pytest.mark.parametrize("name", sorted(PURE))
 def test_the_lower_layers_touch_no_file_clock_or_environment(name):
     assert {module.split(".")[0] for module in imports(MODULES[name])}.isdisjoint(WORLD)
+
+
+def test_matplotlib_is_imported_in_one_place():
+    names = {name for name, path in MODULES.items() for module in imports(path) if module.split(".")[0] == "matplotlib"}
+    assert names <= {"plot", "plot_page"}
 
 
 def test_soundfile_is_imported_in_one_place():

@@ -47,7 +47,7 @@ the infinite SNR of a tone without any noise, is ``null``, and empty in CSV.
 **Masked**, a tone is when and how long it was, and nothing else: its key is ``•`` and its name ``masked``. All that was
 measured is ``null``. Not only the frequencies would tell the key: a dialler that divides its frequencies from one
 crystal has an error of its own at each of the eight, and a line has a loss of its own, so that offsets and levels fall
-into as many heaps as there are keys.
+into as many heaps as there are keys. Of a near miss the limit that refused it stays.
 
 **Names of files** never break a row. JSON and CSV hold them as they are, by their own rules of quoting; RTTM, which
 parts its fields by spaces, has ``%20`` and the like; text has ``\n`` and the like for what no terminal can show.

@@ -13,8 +13,9 @@ matplotlib is needed for it (the extra ``plot``), and imported when it is first 
 
 Conventions
 -----------
-- A tone that was heard is a solid box around each of its two frequencies; one that was refused, a dashed one. In grey
-  they are told apart by that, and by the keys above and the numbers below, which the list of reasons explains.
+- A tone that was heard is a solid box around each of its two frequencies; one that was refused, a dashed one, around the
+  nominal frequencies. Too narrow to be a box, it is its upper and lower edge. In grey they are told apart by the keys
+  above and the numbers below, which the list of reasons explains.
 - The louder, the darker; on a dark ground, the lighter.
 - The same input gives the same bytes: no date, no version of a program, identifiers from a fixed seed.
 """
@@ -513,8 +514,9 @@ class _Page:
                 continue
             lefts, widths, hz = np.array(boxes).T
             if points_per_s * np.median(widths) < NARROW_PT:  # between the sides there would be nothing left to see
-                for edge_hz in (hz - BOX_HZ, hz + BOX_HZ):
-                    axes.hlines(edge_hz, lefts, lefts + widths, colors=colour, linewidth=1.4)
+                for edge, line in ((theme.ground, 3.2), (colour, 1.6)):
+                    for edge_hz in (hz - BOX_HZ, hz + BOX_HZ):
+                        axes.hlines(edge_hz, lefts, lefts + widths, colors=edge, linewidth=line)
                 continue
             rectangles = [Rectangle((left, at - BOX_HZ), width, 2 * BOX_HZ) for left, width, at in boxes]
             for edge, line, dashes in ((theme.ground, 2.6, "-"), (colour, 1.1, style)):

@@ -13,9 +13,9 @@ matplotlib is needed for it (the extra ``plot``), and imported when it is first 
 
 Conventions
 -----------
-- A tone that was heard is a solid box around each of its two frequencies; one that was refused, a dashed one, around the
-  nominal frequencies. Too narrow to be a box, it is its upper and lower edge. In grey they are told apart by the keys
-  above and the numbers below, which the list of reasons explains.
+- A tone that was heard is a solid box around each of its two frequencies; one that was refused, a dashed one, around
+  the nominal frequencies. Too narrow to be a box, it is its upper and lower edge. In grey they are told apart by the
+  keys above and the numbers below, which the list of reasons explains.
 - The louder, the darker; on a dark ground, the lighter.
 - The same input gives the same bytes: no date, no version of a program, identifiers from a fixed seed.
 """

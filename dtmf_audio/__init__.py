@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         InvalidSettingError,
         InvalidSignalError,
         InvalidToneError,
+        MissingLibraryError,
     )
     from dtmf_audio.events import DetectedTone, Rejection, ToneStarted
     from dtmf_audio.files import decode_file
@@ -38,6 +39,7 @@ __all__ = [
     "InvalidSettingError",
     "InvalidSignalError",
     "InvalidToneError",
+    "MissingLibraryError",
     "Pause",
     "Press",
     "Profile",

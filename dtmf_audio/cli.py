@@ -16,19 +16,20 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import os
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dtmf_audio import cli_emulate
+from dtmf_audio import cli_emulate, cli_outputs, cli_plot
 from dtmf_audio.conformance.sender_limits import SENDER_LIMITS
 from dtmf_audio.errors import AudioFileError, DtmfError, InvalidRequestError, InvalidSettingError, InvalidSignalError
 from dtmf_audio.profiles import PROFILES
-from dtmf_audio.tones import Pause, Tone, keys_of, parse_keys
+from dtmf_audio.tones import Pause, Tone, parse_keys
 
 if TYPE_CHECKING:
     from dtmf_audio.audio_io import RawFormat
@@ -115,6 +116,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_render(commands)
     _add_decode(commands)
     _add_check(commands)
+    plot = cli_plot.add(commands)
+    plot.set_defaults(run=_plot, parser=plot)
+    _add_raw(plot)
     _add_tones(commands)
     _add_conformance(commands)
     _add_emulate(commands)
@@ -249,27 +253,14 @@ def _add_decode(commands: Any) -> None:
         "Exit status: 0 if tones were found, 1 if there were none, 2 if a file cannot be used.",
         example="dtmf-audio render '12A#' -o - | dtmf-audio decode - --json",
     )
+    parser.epilog = cli_outputs.KEYS_HELP + (parser.epilog or "")
     parser.add_argument(
         "files",
         nargs="+",
         metavar="FILE",
         help="WAV, FLAC, OGG, Opus, MP3, AIFF, AU and others, or raw samples with --raw; - is standard input",
     )
-    answer = parser.add_mutually_exclusive_group()
-    answer.add_argument("--tones", action="store_true", help="print Graph's names, tone1 star, instead of keys, 1*")
-    answer.add_argument(
-        "--json",
-        action="store_true",
-        help="print one JSON object a line for each tone, as soon as it has ended: times, samples, measurements",
-    )
-    parser.add_argument(
-        "--explain",
-        action="store_true",
-        help="print a line for each tone and for each near miss, a sound that may have been a key and was refused, "
-        "with the reason; with --json, an object each, near misses with a member named refused. What never "
-        "looked like a key is not listed: most single tones, less than 15 ms, levels and twists 10 dB beyond the "
-        "limit, many keys 3 %% off pitch or more",
-    )
+    cli_outputs.add_options(parser)
     parser.add_argument("--channel", type=int, metavar="N", help="decode this channel alone, counted from 0")
     parser.add_argument(
         "--profile",
@@ -538,13 +529,13 @@ def _read_request(path: str | None) -> bytes:
 
 
 def _decode(args: argparse.Namespace) -> int:
-    if args.explain and args.tones:
-        args.parser.error("argument --explain: not allowed with argument --tones")
+    cli_outputs.check_options(args)
     raw = _raw_format(args)
+    heading = cli_outputs.heading(args)
     status = EXIT_NONE
     for file in args.files:
         try:
-            if _decode_file(file, raw, args) and status == EXIT_NONE:
+            if _decode_file(file, raw, heading, args) and status == EXIT_NONE:
                 status = EXIT_FOUND
         except DtmfError as error:
             _report(error)
@@ -552,27 +543,22 @@ def _decode(args: argparse.Namespace) -> int:
     return status
 
 
-def _decode_file(file: str, raw: RawFormat | None, args: argparse.Namespace) -> bool:
+def _decode_file(file: str, raw: RawFormat | None, heading: Iterator[str], args: argparse.Namespace) -> bool:
     """Print the answer for one file; return whether there is a tone in it."""
     from dtmf_audio.audio_io import open_audio
-    from dtmf_audio.files import iter_reader, line_name
-
-    if args.json:
-        from dtmf_audio.formats import json_line
     from dtmf_audio.events import DetectedTone
+    from dtmf_audio.files import channels_of, iter_reader
 
-    several = len(args.files) > 1
-    with open_audio(file, raw=raw, partial=args.partial) as reader:
-        numbers = range(reader.channels) if args.channel is None else [args.channel]
-        found: dict[int, list[Tone]] = {number: [] for number in numbers}
-        told: list[DetectedTone | Rejection] = []
-        with _ProgressBar() as bar:
+    found = False
+    with open_audio(file, raw=raw, partial=args.partial) as reader, _ProgressBar() as bar:
 
-            def progress(done: int, total: int | None) -> None:
-                seconds = f"{done / reader.samplerate:.0f} s"
-                of = f" of {total / reader.samplerate:.0f} s" if total else ""
-                bar.show(done, total, lambda drawn: f"{reader.name}: {drawn}{seconds}{of}")
+        def progress(done: int, total: int | None) -> None:
+            seconds = f"{done / reader.samplerate:.0f} s"
+            of = f" of {total / reader.samplerate:.0f} s" if total else ""
+            bar.show(done, total, lambda drawn: f"{reader.name}: {drawn}{seconds}{of}")
 
+        def events() -> Iterator[DetectedTone | Rejection]:
+            nonlocal found
             for event in iter_reader(
                 reader,
                 channel=args.channel,
@@ -581,34 +567,14 @@ def _decode_file(file: str, raw: RawFormat | None, args: argparse.Namespace) -> 
                 progress=progress,
                 explain=args.explain,
             ):
-                if isinstance(event, DetectedTone):
-                    found[event.channel].append(event.tone)
-                if args.json:
-                    bar.erase()
-                    _print(json_line(event, file=file if several else None))
-                elif args.explain:
-                    told.append(event)
-        if args.explain and not args.json:
-            names = {number: f"{line_name(reader, number)}: " if several or len(found) > 1 else "" for number in found}
-            _print_explained(told, names)
-        elif not args.json:
-            for number, tones in found.items():
-                answer = " ".join(tones) if args.tones else keys_of(tones)
-                if several or len(found) > 1:
-                    _print(f"{line_name(reader, number)}: {answer}".rstrip())
-                elif answer:
-                    _print(answer)
-    return any(found.values())
+                found = found or isinstance(event, DetectedTone)
+                yield event
 
-
-def _print_explained(told: list[DetectedTone | Rejection], names: dict[int, str]) -> None:
-    """Print a line for each tone and near miss in the order of time, and for each channel that has none."""
-    from dtmf_audio.formats import explained_line
-
-    for event in sorted(told, key=lambda event: (event.start, event.channel)):
-        _print(names[event.channel] + explained_line(event))
-    for number in sorted(names.keys() - {event.channel for event in told}):
-        _print(names[number] + "no tone and nothing near one")
+        lines = cli_outputs.lines(events(), reader, file, channels_of(reader, args.channel), args)
+        for line in itertools.chain(heading, lines):
+            bar.erase()
+            _print(line)
+    return found
 
 
 def _raw_format(args: argparse.Namespace) -> RawFormat | None:
@@ -692,6 +658,16 @@ def _check(args: argparse.Namespace) -> int:
                 f"{reader.name}: there are no tones in it to check; give a recording of keys being pressed"
             )
     return EXIT_NONE if any(report.findings for report in reports) else EXIT_FOUND
+
+
+# --- plot --------------------------------------------------------------------------------------------------------
+
+
+def _plot(args: argparse.Namespace) -> int:
+    raw = _raw_format(args)
+    with _ProgressBar() as bar:
+        cli_plot.run(args, raw, lambda done, total: bar.show(done, total, lambda drawn: f"{args.file}: {drawn}"))
+    return EXIT_FOUND
 
 
 # --- tones -------------------------------------------------------------------------------------------------------

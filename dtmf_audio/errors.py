@@ -8,6 +8,7 @@
     ├── InvalidSignalError     (ValueError)  an array that is not audio: its type, shape or values
     ├── InvalidRequestError    (ValueError)  a body that is not the request, or the notification, that it should be
     ├── AudioFileError         (OSError)     a file or pipe that cannot be read or written as audio
+    ├── MissingLibraryError    (ImportError) a library that only some uses need, and that is not installed
     ├── DecoderError           (RuntimeError) a decoder under test that cannot be run, or answers nonsense
     └── GraphServiceError      (RuntimeError) what the emulated service answers with an error
 
@@ -38,6 +39,10 @@ class InvalidRequestError(DtmfError, ValueError):
 
 class AudioFileError(DtmfError, OSError):
     """An audio file or pipe that cannot be opened, read, understood or written."""
+
+
+class MissingLibraryError(DtmfError, ImportError):
+    """A library is needed that is not installed with the package; the message says how to install it."""
 
 
 class DecoderError(DtmfError, RuntimeError):

@@ -33,7 +33,7 @@ from dtmf_audio.tones import KEY_TONES
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples"
-COMMANDS = ("render", "decode", "check", "tones", "conformance", "emulate")
+COMMANDS = ("render", "decode", "check", "plot", "tones", "conformance", "emulate")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 ENVIRONMENT.pop("PYTHONUNBUFFERED", None)  # what is still in the buffer at exit is where trouble is
 NAMES = "the names are tone0-tone9, star, pound, a, b, c, d and flash"
@@ -489,6 +489,8 @@ def test_version_is_the_packages(dtmf: Callable[..., Run]) -> None:
 def test_help_ends_with_an_example_that_runs(dtmf: Callable[..., Run], tmp_path: Path, command: str) -> None:
     shown = dtmf(*filter(None, [command]), "--help")
     assert (shown.status, shown.err) == (0, "")
+    if command == "plot":
+        pytest.importorskip("matplotlib")
     *_, heading, example = shown.out.splitlines()
     assert heading == "example:"
     assert f"dtmf-audio {command}" in example

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import re
 import shlex
 import shutil
@@ -65,6 +66,8 @@ def test_the_commands_print_what_they_show(checkout):
     commands = list(shown())
     assert len(commands) >= 4
     for command, output in commands:
+        if command.startswith("dtmf-audio plot") and importlib.util.find_spec("matplotlib") is None:
+            continue
         result = shell(command, checkout)
         assert (result.returncode, result.stderr) == (0, ""), command
         if output.strip():

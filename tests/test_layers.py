@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "signals": WORDS,
     "synthesis": WORDS | {"signals"},
     "channel": WORDS | {"signals"},
+    "overview": WORDS | {"signals"},
     "columns": set(),
     "goertzel": WORDS | {"signals"},
     "keys": WORDS | {"columns"},
@@ -62,6 +63,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "audio_io": {"errors", "signals", "pcm", "pcm_stream", "places", "libsndfile", "wav_header", "audio_write"},
     "files": WORDS | {"signals", "goertzel", "stream", "decoder", "audio_io"},
     "formats": WORDS | {"synthesis"},
+    "plot_labels": set(),
+    "plot": WORDS | {"signals", "overview", "audio_write", "formats", "plot_labels"},
+    "plot_page": WORDS | {"formats", "plot"},
+    "plot_files": WORDS | {"stream", "audio_io", "files", "overview", "plot", "plot_page"},
+    "cli_plot": WORDS | {"audio_io", "plot_files"},
+    "cli_outputs": WORDS | {"audio_io", "files", "formats"},
     "cli": WORDS
     | {
         "",
@@ -71,6 +78,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "goertzel",
         "audio_io",
         "files",
+        "cli_outputs",
+        "cli_plot",
         "formats",
         "graph.models",
         "graph.rendering",
@@ -112,6 +121,7 @@ NOT_BELOW_TESTING = {
     "",
     "cli",
     "cli_emulate",
+    "cli_outputs",
     "__main__",
     *(name for name in MAY_IMPORT if name.split(".")[0] == "graph"),
 }
@@ -139,6 +149,9 @@ PURE = {name for name in MAY_IMPORT if name in WORDS} | {
     "receiver",
     "stream",
     "decoder",
+    "formats",
+    "overview",
+    "plot_labels",
     *(f"graph.{name}" for name in GRAPH),
     *(name for name in MAY_IMPORT if name.startswith("conformance.sender")),
 }
@@ -182,6 +195,11 @@ def test_imports_point_down(name):
 @pytest.mark.parametrize("name", sorted(PURE))
 def test_the_lower_layers_touch_no_file_clock_or_environment(name):
     assert {module.split(".")[0] for module in imports(MODULES[name])}.isdisjoint(WORLD)
+
+
+def test_matplotlib_is_imported_in_one_place():
+    names = {name for name, path in MODULES.items() for module in imports(path) if module.split(".")[0] == "matplotlib"}
+    assert names <= {"plot", "plot_page"}
 
 
 def test_soundfile_is_imported_in_one_place():

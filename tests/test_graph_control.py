@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from dtmf_audio import decode, render
 from dtmf_audio.graph import control as control_module
 from dtmf_audio.graph.calls import CallSettings
-from dtmf_audio.graph.control import ACTIONS, ControlApi
+from dtmf_audio.graph.control import ControlApi
 from dtmf_audio.graph.emulator import Emulator
+from dtmf_audio.graph.endpoints import BY_ACTION
 from dtmf_audio.graph.routes import GraphApi, HttpRequest
 from dtmf_audio.graph.service import Service, ServiceSettings
 from dtmf_audio.tones import keys_of
@@ -445,7 +446,7 @@ def test_a_fault_of_a_call_needs_the_call(desk):
 
 
 def test_every_action_can_be_made_to_fail(desk):
-    assert set(ACTIONS) == set(desk.service.graph._actions)
+    assert set(BY_ACTION) == set(desk.service.graph._actions)
     assert isinstance(desk.service.graph, GraphApi)
 
 

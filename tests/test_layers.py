@@ -105,8 +105,8 @@ for number, name in enumerate(CONFORMANCE):
 MAY_IMPORT["conformance"] = {"conformance.report", "conformance.runner"}
 # Graph's calls: each module knows those before it, and what makes and hears tones; up to the routes all is pure.
 GRAPH = (
-    *("wire", "models", "notifications", "timeline", "rendering", "calls", "faults"),
-    *("lines", "media", "switchboard", "endpoints", "routes", "openapi"),
+    *("wire", "models", "notifications", "timeline", "rendering", "calls", "endpoints", "faults"),
+    *("lines", "media", "switchboard", "routes", "openapi"),
 )
 GRAPH_SERVED = ("webhooks", "service", "control", "status_page", "media_socket", "web", "emulator")
 for number, name in enumerate(GRAPH + GRAPH_SERVED):

@@ -69,6 +69,7 @@ from dtmf_audio.audio_io import open_audio, write_audio
 from dtmf_audio.errors import AudioFileError, DtmfError, GraphServiceError, InvalidSettingError
 from dtmf_audio.formats import truth_json
 from dtmf_audio.graph.calls import Notification
+from dtmf_audio.graph.endpoints import BY_ACTION
 from dtmf_audio.graph.faults import (
     MAX_DELAY_MS,
     NotificationFault,
@@ -109,10 +110,6 @@ MAX_SPEAKER_NAME = 64  # characters
 MAX_LISTED = 1000  # of anything in one answer
 LISTED_CALLS, LISTED_LOG = 50, 50  # in the answer that the status page polls
 SHORT_OPERATIONS, SHORT_TONES, SHORT_TEXT = 20, 200, 300
-ACTIONS = (  # that a fault can be planned for
-    *("createCall", "getCall", "deleteCall", "getOperation", "sendDtmfTones", "subscribeToTone"),
-    *("cancelMediaProcessing", "keepAlive", "answer", "reject"),
-)
 _REQUEST_FAULTS, _NOTIFICATION_FAULTS = get_args(RequestFaultKind), get_args(NotificationFaultKind)
 _CODES = {
     400: "badRequest",
@@ -355,8 +352,8 @@ class ControlApi:
             planned = {"kind": kind, "times": times, "callId": call_id}
         else:
             action = _text(given, "action") if "action" in given else None
-            if action not in (None, *ACTIONS):
-                raise _RefusedError(400, f"action is {shown(action)}; write one of {', '.join(ACTIONS)}")
+            if action not in (None, *BY_ACTION):
+                raise _RefusedError(400, f"action is {shown(action)}; write one of {', '.join(BY_ACTION)}")
             fault = RequestFault(
                 kind=kind,  # type: ignore[arg-type]
                 times=times,

@@ -16,12 +16,13 @@ from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from dtmf_audio.graph.control import MAX_WAV_BYTES, ControlApi
 from dtmf_audio.graph.media_socket import Speakers, serve_media
+from dtmf_audio.graph.openapi import openapi_document
 from dtmf_audio.graph.routes import HttpRequest, HttpResponse
 from dtmf_audio.graph.service import Service
 from dtmf_audio.graph.status_page import status_page
@@ -66,6 +67,11 @@ def create_app(service: Service, *, hosts: Collection[str] = ()) -> Starlette:
     async def page(request: Request) -> Response:
         return _written(status_page()) if is_own(request.headers.get("host", "")) else _not_own()
 
+    async def openapi(request: Request) -> Response:
+        if not is_own(request.headers.get("host", "")):
+            return _not_own()
+        return JSONResponse(openapi_document(status_case=service.settings.status_case))
+
     async def media(socket: WebSocket) -> None:
         host = socket.headers.get("host", "")
         if not is_own(host):
@@ -88,6 +94,7 @@ def create_app(service: Service, *, hosts: Collection[str] = ()) -> Starlette:
     return Starlette(
         routes=[
             Route("/", page, methods=["GET"]),
+            Route("/openapi.json", openapi, methods=["GET"]),
             WebSocketRoute("/media/calls/{call_id}", media),
             Route("/control", control, methods=METHODS),
             Route("/control/{path:path}", control, methods=METHODS),

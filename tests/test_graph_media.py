@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from dtmf_audio import Tone, decode
 from dtmf_audio.errors import InvalidSettingError, InvalidSignalError
+from dtmf_audio.graph.calls import CallSettings
 from dtmf_audio.graph.media import ENVELOPE_FRAMES, CallMedia, Direction, Envelope, HeardTone, LineConditions, Tap
 from dtmf_audio.graph.switchboard import CallHandle, Switchboard
 from dtmf_audio.signals import to_pcm16
@@ -578,7 +579,7 @@ def test_while_all_is_silent_nothing_is_due() -> None:
 
 
 def test_a_call_that_ended_is_forgotten_when_its_handle_is() -> None:
-    board = Switchboard(record_s=0.0)
+    board = Switchboard(record_s=0.0, settings=CallSettings(kept_calls=3))
     call = board.establish()
     media = weakref.ref(call.audio)
     call.far_end.press("1")
@@ -586,6 +587,11 @@ def test_a_call_that_ended_is_forgotten_when_its_handle_is() -> None:
     call.delete()
     board.advance(5000)
     del call
+    gc.collect()
+    assert media() is not None  # calls that are over are kept, the latest
+    for _ in range(3):
+        board.establish().delete()
+        board.advance(5000)
     gc.collect()
     assert media() is None
     assert not board._handles

@@ -16,7 +16,16 @@ from hypothesis import strategies as st
 from dtmf_audio import Tone, decode
 from dtmf_audio.errors import InvalidSettingError, InvalidSignalError
 from dtmf_audio.graph.calls import CallSettings
-from dtmf_audio.graph.media import ENVELOPE_FRAMES, CallMedia, Direction, Envelope, HeardTone, LineConditions, Tap
+from dtmf_audio.graph.media import (
+    ENVELOPE_FRAMES,
+    CallMedia,
+    Direction,
+    Envelope,
+    HeardTone,
+    LineConditions,
+    Shelf,
+    Tap,
+)
 from dtmf_audio.graph.switchboard import CallHandle, Switchboard
 from dtmf_audio.signals import to_pcm16
 from dtmf_audio.synthesis import AudioFrame, RenderedTone, render
@@ -526,7 +535,7 @@ def test_nothing_is_recorded_unless_asked_for() -> None:
 
 
 def test_silence_is_kept_at_no_cost() -> None:
-    tap = Tap(1000)
+    tap = Tap(1000, Shelf(10))
     tap.keep(3, np.ones(320, np.int16))
     tap.keep(1000, np.ones(320, np.int16))
     assert tap.full
@@ -534,6 +543,20 @@ def test_silence_is_kept_at_no_cost() -> None:
     assert len(samples) == 320_000
     assert np.flatnonzero(samples).tolist() == list(range(960, 1280))
     assert len(tap.samples(1000)) == 1000
+
+
+def test_recordings_share_their_room_and_end_where_there_is_none() -> None:
+    shelf = Shelf(3)
+    one, other = Tap(1000, shelf), Tap(1000, shelf)
+    frame = np.ones(320, np.int16)
+    for index in (0, 5):
+        one.keep(index, frame)
+    other.keep(7, frame)
+    other.keep(9, frame)
+    assert (one.full, other.full) == (False, True)
+    assert len(other.samples(10**9)) == 9 * 320  # no silence that was none
+    del one, other
+    assert shelf.frames_left == 3
 
 
 # --- the envelope --------------------------------------------------------------------------------------------------

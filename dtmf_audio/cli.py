@@ -478,7 +478,7 @@ def _as_options(message: str, names: Sequence[str]) -> str:
 
 def _what_to_render(args: argparse.Namespace) -> Sequence[Tone | Pause | Press]:
     """Return the tones; those of a request with the delays that it gets, unless the options tell them."""
-    from dtmf_audio.graph.models import SendDtmfTonesRequest
+    from dtmf_audio.graph.requests import SendDtmfTonesRequest
 
     text: str = args.keys_or_json
     place = ""

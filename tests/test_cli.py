@@ -26,8 +26,8 @@ from dtmf_audio.audio_io import RAW_ENCODINGS, WRITE_FORMATS, WRITE_SUBTYPES, re
 from dtmf_audio.channel import level_while_on
 from dtmf_audio.formats import truth_json
 from dtmf_audio.goertzel import GoertzelForm
-from dtmf_audio.graph.models import SendDtmfTonesRequest
 from dtmf_audio.graph.rendering import LEAST_DELAY_MS, LONGEST_DRAWN_DELAY_MS, render_request
+from dtmf_audio.graph.requests import SendDtmfTonesRequest
 from dtmf_audio.profiles import PROFILES
 from dtmf_audio.tones import KEY_TONES
 

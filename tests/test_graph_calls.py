@@ -16,22 +16,24 @@ from dtmf_audio import Tone
 from dtmf_audio.errors import GraphServiceError, InvalidSettingError
 from dtmf_audio.graph.calls import Calls, CallSettings, Notification
 from dtmf_audio.graph.models import (
-    AnswerRequest,
     AppHostedMediaConfig,
     Call,
     CallDirection,
     CallState,
-    CancelMediaProcessingRequest,
     CompletionReason,
-    CreateCallRequest,
     MediaState,
     OperationStatus,
     SendDtmfTonesOperation,
-    SendDtmfTonesRequest,
     ServiceHostedMediaConfig,
-    SubscribeToToneRequest,
 )
 from dtmf_audio.graph.rendering import TonePlan
+from dtmf_audio.graph.requests import (
+    AnswerRequest,
+    CancelMediaProcessingRequest,
+    CreateCallRequest,
+    SendDtmfTonesRequest,
+    SubscribeToToneRequest,
+)
 from dtmf_audio.graph.timeline import TICKS_PER_MS, TICKS_PER_SAMPLE, Timeline
 
 MS = TICKS_PER_MS

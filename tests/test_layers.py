@@ -82,6 +82,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "cli_plot",
         "formats",
         "graph.models",
+        "graph.requests",
         "graph.rendering",
         "cli_emulate",
         "conformance",
@@ -105,7 +106,7 @@ for number, name in enumerate(CONFORMANCE):
 MAY_IMPORT["conformance"] = {"conformance.report", "conformance.runner"}
 # Graph's calls: each module knows those before it, and what makes and hears tones; up to the routes all is pure.
 GRAPH = (
-    *("wire", "models", "notifications", "timeline", "rendering", "calls", "endpoints", "faults"),
+    *("wire", "models", "requests", "notifications", "timeline", "rendering", "calls", "endpoints", "faults"),
     *("lines", "media", "switchboard", "routes", "openapi"),
 )
 GRAPH_SERVED = ("webhooks", "service", "control", "status_page", "media_socket", "web", "emulator")

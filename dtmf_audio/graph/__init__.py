@@ -13,25 +13,20 @@ if TYPE_CHECKING:
     from dtmf_audio.graph.faults import NotificationFault, RequestFault
     from dtmf_audio.graph.media import Direction, HeardTone, LineConditions
     from dtmf_audio.graph.models import (
-        AnswerRequest,
         AppHostedMediaConfig,
         Call,
         CallDirection,
         CallState,
         CancelMediaProcessingOperation,
-        CancelMediaProcessingRequest,
         ChangeType,
         CompletionReason,
-        CreateCallRequest,
         GraphError,
         MediaState,
         OperationStatus,
         ResultInfo,
         SendDtmfTonesOperation,
-        SendDtmfTonesRequest,
         ServiceHostedMediaConfig,
         SubscribeToToneOperation,
-        SubscribeToToneRequest,
         ToneInfo,
         UnknownOperation,
         operation_from_dict,
@@ -39,6 +34,13 @@ if TYPE_CHECKING:
     )
     from dtmf_audio.graph.notifications import CommsNotification, CommsNotifications, UnknownResource
     from dtmf_audio.graph.rendering import TonePlan, plan_request, render_request
+    from dtmf_audio.graph.requests import (
+        AnswerRequest,
+        CancelMediaProcessingRequest,
+        CreateCallRequest,
+        SendDtmfTonesRequest,
+        SubscribeToToneRequest,
+    )
     from dtmf_audio.graph.service import LoggedRequest, ServiceSettings
     from dtmf_audio.graph.switchboard import BotEnd, CallHandle, FarEnd, ReceivedTone, Switchboard
     from dtmf_audio.graph.webhooks import Delivery
@@ -99,6 +101,10 @@ _NAMES_IN = {
     "media": ["Direction", "HeardTone", "LineConditions"],
     "notifications": ["CommsNotification", "CommsNotifications", "UnknownResource"],
     "rendering": ["TonePlan", "plan_request", "render_request"],
+    "requests": [
+        *("AnswerRequest", "CancelMediaProcessingRequest", "CreateCallRequest", "SendDtmfTonesRequest"),
+        "SubscribeToToneRequest",
+    ],
     "service": ["LoggedRequest", "ServiceSettings"],
     "switchboard": ["BotEnd", "CallHandle", "FarEnd", "ReceivedTone", "Switchboard"],
     "webhooks": ["Delivery"],

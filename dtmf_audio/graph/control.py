@@ -83,13 +83,13 @@ from dtmf_audio.graph.models import (
     AppHostedMediaConfig,
     Call,
     CallState,
-    CreateCallRequest,
     Operation,
     SendDtmfTonesOperation,
     ServiceHostedMediaConfig,
     SubscribeToToneOperation,
 )
 from dtmf_audio.graph.notifications import UnknownResource
+from dtmf_audio.graph.requests import CreateCallRequest
 from dtmf_audio.graph.routes import HttpRequest, HttpResponse
 from dtmf_audio.graph.service import LoggedRequest, Service
 from dtmf_audio.graph.switchboard import A_CALLBACK, CallHandle, ReceivedTone, as_pcm16k

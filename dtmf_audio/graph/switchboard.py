@@ -33,17 +33,19 @@ from dtmf_audio.graph.models import (
     Call,
     CallState,
     CancelMediaProcessingOperation,
-    CancelMediaProcessingRequest,
-    CreateCallRequest,
     MediaConfig,
     Operation,
     SendDtmfTonesOperation,
-    SendDtmfTonesRequest,
     ServiceHostedMediaConfig,
     SubscribeToToneOperation,
-    SubscribeToToneRequest,
 )
 from dtmf_audio.graph.rendering import TonePlan
+from dtmf_audio.graph.requests import (
+    CancelMediaProcessingRequest,
+    CreateCallRequest,
+    SendDtmfTonesRequest,
+    SubscribeToToneRequest,
+)
 from dtmf_audio.graph.timeline import TICKS_PER_MS, TICKS_PER_SAMPLE, Timeline
 from dtmf_audio.signals import Samples, as_channels, check_samplerate, to_float, to_pcm16
 from dtmf_audio.synthesis import (

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dtmf_audio.columns import Bools, Ints
+from dtmf_audio.columns import Bools, Ints, rows_where
 from dtmf_audio.keys import PAIRS, TONES_HZ, label_of
 from dtmf_audio.measures import rising_edges
 from dtmf_audio.screen import Glimpses
@@ -124,14 +124,14 @@ class CleanEdges:
         begin = rough - (self._outside if rising else self._inside)
         covered = (_energy(read(key, begin, length)) - noise * length) / power  # samples
         found = (covered >= self._fewest) & (covered <= length)
-        n_covered = np.rint(np.clip(covered, self._fewest, length)).astype(np.int64)
+        n_covered = np.rint(covered.clip(self._fewest, length)).astype(np.int64)
         return begin + (length - n_covered if rising else n_covered), np.asarray(found)
 
     def _pair(self, label: Ints, amplitudes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Samples of each pair around its edge, (n, 2 reach), label by label: products of small matrices are cheap."""
         pair = np.empty((len(label), 2 * self._reach), np.float32)
         for one in np.unique(label).tolist():
-            rows = np.flatnonzero(label == one)
+            rows = rows_where(label == one)
             pair[rows] = row_products(amplitudes[rows], self._waves[one])
         return pair
 

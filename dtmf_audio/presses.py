@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dtmf_audio.columns import Bools, Columns, Ints
+from dtmf_audio.columns import Bools, Columns, Ints, rows_where
 from dtmf_audio.detector import BLOCK_MS, SETTLE_WINDOWS, WINDOW_BLOCKS, run_ids
 from dtmf_audio.judgement import Refusal
 from dtmf_audio.keys import PAIRS, TONES_HZ, channel_of, label_of
@@ -176,7 +176,7 @@ def join(presses: Presses, bridged: Holes) -> Presses:
     if not joins.any():
         return presses
     group = np.concatenate([[0], np.cumsum(~joins)])
-    firsts = np.flatnonzero(np.concatenate([[True], ~joins]))
+    firsts = rows_where(np.concatenate([[True], ~joins]))
     lasts = np.append(firsts[1:], len(presses)) - 1
     score = np.minimum(presses.evidence, SURE) + EVIDENCE_PER_DB * presses.pair_dbm0
     best = np.lexsort((score, group))[lasts]

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dtmf_audio.columns import Bools, Ints
+from dtmf_audio.columns import Bools, Ints, rows_where
 from dtmf_audio.detector import (
     BLOCK_MS,
     BRIDGED_WINDOWS,
@@ -306,15 +306,13 @@ class Receiver:
         runs = runs.take((runs.count >= FEWEST_WINDOWS) & (runs.cut == runs.first))
         waiting = waiting.take(waiting.has_start)
         ids = np.sort(np.concatenate([runs.ids, run_ids(waiting.key, waiting.run_first)]))
-        return np.asarray(
-            np.searchsorted(ids, run_ids(key, after)) < np.searchsorted(ids, run_ids(key, until), "right")
-        )
+        return np.asarray(ids.searchsorted(run_ids(key, after)) < ids.searchsorted(run_ids(key, until), "right"))
 
     def _judged(self, way: _Way, presses: Presses, settled: Ints) -> tuple[Presses, Verdicts, dict[int, Refusal]]:
         """Judge finished presses: with their lengths, the verdicts, and those refused as echoes of louder ones."""
         presses = replace(presses, on_ms=1000.0 * (presses.stop - presses.start) / self.samplerate)
         verdicts = Verdicts(presses, presses.evidence, self._profile)
-        return presses, verdicts, way.echoes.refusals(presses, np.flatnonzero(verdicts.accepted), settled)
+        return presses, verdicts, way.echoes.refusals(presses, rows_where(verdicts.accepted), settled)
 
     def _verdicts(self, presses: Presses, settled: Ints) -> list[tuple[int, int, Event]]:
         """What is told of presses that were heard out."""
@@ -329,10 +327,10 @@ class Receiver:
         heard_until = (settled + WINDOW_BLOCKS) * self._block_len
         told = self._were_told(presses) if self._announce else accepted
         events: list[tuple[int, int, Event]] = []
-        for row in np.flatnonzero(~accepted & told).tolist():
+        for row in rows_where(~accepted & told).tolist():
             refusal = echoes.get(row) or verdicts.refusal(row)
             events.append((int(heard_until[row]), int(presses.key[row]), self._rejection(presses, row, refusal)))
-        for row in np.flatnonzero(accepted & ~told).tolist():
+        for row in rows_where(accepted & ~told).tolist():
             key, until = int(presses.key[row]), int(heard_until[row])
             events.append((until, key, self._tone_started(key, int(presses.start[row]), until)))
         good = presses.take(accepted)
@@ -360,7 +358,7 @@ class Receiver:
         refused = ~verdicts.accepted
         refused[list(echoes)] = True
         events: list[tuple[int, int, Event]] = []
-        for row in np.flatnonzero(refused & verdicts.near).tolist():
+        for row in rows_where(refused & verdicts.near).tolist():
             until, key = int(heard_until[row]), int(presses.key[row])
             rejection = self._rejection(presses, row, echoes.get(row) or verdicts.refusal(row))
             if not any(
@@ -372,8 +370,8 @@ class Receiver:
 
     def _were_told(self, presses: Presses) -> Bools:
         """Whether a run of each press was told to have started."""
-        first = np.searchsorted(self._told, run_ids(presses.key, presses.first_window))
-        return np.asarray(np.searchsorted(self._told, run_ids(presses.key, presses.last_window), "right") > first)
+        first = self._told.searchsorted(run_ids(presses.key, presses.first_window))
+        return np.asarray(self._told.searchsorted(run_ids(presses.key, presses.last_window), "right") > first)
 
     def _started(self, ended: Runs) -> list[tuple[int, int, Event]]:
         """Tell the tones that have become sure."""
@@ -390,7 +388,7 @@ class Receiver:
                 previous, _ = self._tracker.neighbours(runs.key, runs.first, runs.last)
             window = heard_until // self._block_len - WINDOW_BLOCKS  # the last that is known then
             is_settled = (runs.first - previous > self._join_windows) | (previous + SETTLE_WINDOWS < window)
-            rows = np.flatnonzero(due & is_settled & (runs.last >= window - BRIDGED_WINDOWS))
+            rows = rows_where(due & is_settled & (runs.last >= window - BRIDGED_WINDOWS))
             if len(rows):
                 events += self._started_at(runs, rows, heard_until[rows], previous[rows])
         self._tracker.open.age[:] = runs.age[len(ended) :]
@@ -407,7 +405,7 @@ class Receiver:
         runs.age[np.delete(rows, rows_of)] += 1  # what is hopeless now is hardly a tone 5 ms later
         least = self._profile.min_evidence + ANNOUNCE_EVIDENCE
         verdicts = Verdicts(openings, openings.evidence, self._profile, min_evidence=least)
-        sure = np.flatnonzero(verdicts.accepted)
+        sure = rows_where(verdicts.accepted)
         known = heard_until[rows_of] // self._block_len - WINDOW_BLOCKS + 1
         echoes = self._heard.echoes.refusals(openings, sure, known)
         holes = Holes(self._profile.bridge_ms, self.samplerate, self._lost)

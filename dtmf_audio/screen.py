@@ -70,9 +70,9 @@ class Glimpses(Columns):
 # Tried and left out, since they told nothing beyond these: flatness of the rest, signal to noise.
 _BASE = 2.58
 TERMS: tuple[tuple[str, float, Callable[[Glimpses], Samples]], ...] = (
-    ("margin over other lines, dB", 0.92, lambda g: np.clip(g.margin_db, -8.0, 15.0)),
-    ("margin over lines below 500 Hz, dB", 0.42, lambda g: np.clip(g.hum_margin_db, -12.0, 10.0)),
-    ("offset from nominal, %", -4.78, lambda g: np.clip(g.offset_pct, 1.5, 3.5)),
+    ("margin over other lines, dB", 0.92, lambda g: g.margin_db.clip(-8.0, 15.0)),
+    ("margin over lines below 500 Hz, dB", 0.42, lambda g: g.hum_margin_db.clip(-12.0, 10.0)),
+    ("offset from nominal, %", -4.78, lambda g: g.offset_pct.clip(1.5, 3.5)),
 )
 # chosen: drops 29 of 30 candidates of speech and music and 13 of 14 of noise; of presses it loses 1 in 250 under speech
 # 5 dB below them, 1 in 1500 after Opus at 8 kbit/s, and none of 1500 under each of the 21 other damages

@@ -215,12 +215,19 @@ class Examiner:
                 long = long[~worth_it[long]]
         return worth_it
 
-    def openings(self, parts: Parts, heard_until: Ints) -> tuple[Presses, Ints]:
+    def glance(self, parts: Parts, heard_until: Ints) -> tuple[Glimpses, Bools]:
+        """Look at the last of what was heard of parts that go on; tell what was seen, and what is not hopeless."""
+        seen = self._look(parts.key, heard_until - self._screen.length)
+        return seen, (clean(seen) & parts.has_start) | (odds(seen) > self._hopeless + ANNOUNCE_ODDS)
+
+    def openings(self, parts: Parts, seen: Glimpses, heard_until: Ints) -> tuple[Presses, Ints]:
         """Measure what was heard of parts that go on.
 
         Parameters
         ----------
         parts : Parts, length n
+        seen : Glimpses, length n
+            Of :meth:`glance`.
         heard_until : int64, shape (n,)
             Sample of the stream until which each was heard.
 
@@ -233,7 +240,6 @@ class Examiner:
         """
         length = self._screen.length
         begin = heard_until - length
-        seen = self._look(parts.key, begin)
         rows = rows_where(clean(seen) & parts.has_start)
         openings, rows_of = [], []
         is_clean = np.zeros(len(parts), np.bool_)

@@ -123,6 +123,7 @@ class Receiver:
         self._examiner = Examiner(samplerate, profile, self._block_len, form=form)
         self._join_windows = Holes(profile.bridge_ms, samplerate, ()).windows
         self._ages = np.array([round(ms / BLOCK_MS * self._block_len) for ms in ANNOUNCE_MS])
+        self._shortest_told = int(self._ages[0]) // self._block_len - WINDOW_BLOCKS - BRIDGED_WINDOWS
         self._origin = 0  # where in the stream the numbering of samples and windows below begins
         self._begin()
 
@@ -375,52 +376,87 @@ class Receiver:
 
     def _started(self, ended: Runs) -> list[tuple[int, int, Event]]:
         """Tell the tones that have become sure."""
-        events: list[tuple[int, int, Event]] = []
         runs = Runs.concatenate([ended, self._tracker.open])
-        previous = None
-        while True:
-            heard_until = runs.first * self._block_len + self._ages[np.minimum(runs.age, ANNOUNCED - 1)]
-            due = (runs.age < ANNOUNCED) & (heard_until <= self._audio.n_heard)
-            if not due.any():
-                break
-            runs.age[due] += 1
-            if previous is None:
-                previous, _ = self._tracker.neighbours(runs.key, runs.first, runs.last)
-            window = heard_until // self._block_len - WINDOW_BLOCKS  # the last that is known then
-            is_settled = (runs.first - previous > self._join_windows) | (previous + SETTLE_WINDOWS < window)
-            rows = rows_where(due & is_settled & (runs.last >= window - BRIDGED_WINDOWS))
-            if len(rows):
-                events += self._started_at(runs, rows, heard_until[rows], previous[rows])
-        self._tracker.open.age[:] = runs.age[len(ended) :]
+        is_due = runs.first * self._block_len + self._ages[np.minimum(runs.age, ANNOUNCED - 1)] <= self._audio.n_heard
+        is_due &= runs.age < ANNOUNCED
+        is_due &= runs.last - runs.first >= self._shortest_told
+        rows = rows_where(is_due)
+        if not len(rows):
+            return []
+        some = runs.take(rows)
+        events = self._told_of(some)
+        is_open = rows >= len(ended)
+        self._tracker.open.age[rows[is_open] - len(ended)] = some.age[is_open]
         return events
 
-    def _started_at(self, runs: Runs, rows: Ints, heard_until: Ints, previous: Ints) -> list[tuple[int, int, Event]]:
-        """Tell which of these runs are sure to be tones by what was heard of them until a sample."""
-        some = runs.take(rows)
-        start_block = np.maximum(some.first, heard_until // self._block_len - LONGEST_PART)
-        stop_block = -(-heard_until // self._block_len)
-        parts = _parts(some, start_block, stop_block - start_block)
-        parts = replace(parts, has_stop=np.zeros(len(rows), np.bool_))
-        openings, rows_of = self._examiner.openings(parts, heard_until)
-        runs.age[np.delete(rows, rows_of)] += 1  # what is hopeless now is hardly a tone 5 ms later
+    def _told_of(self, runs: Runs) -> list[tuple[int, int, Event]]:
+        """Tell which of these runs have become sure at ages that they have reached, and bring the ages up to date.
+
+        What is hopeless at one age is hardly a tone 5 ms later, and the next is passed over. What is to be looked at
+        if all is hopeless is looked at together: most of it is.
+        """
+        events: list[tuple[int, int, Event]] = []
+        previous, _ = self._tracker.neighbours(runs.key, runs.first, runs.last)
+        before, first, last = (column[:, np.newaxis] for column in (previous, runs.first, runs.last))
+        heard_until = first * self._block_len + self._ages  # (n, ANNOUNCED)
+        window = heard_until // self._block_len - WINDOW_BLOCKS  # the last that is known then
+        reached = heard_until <= self._audio.n_heard
+        due = (first - before > self._join_windows) | (before + SETTLE_WINDOWS < window)
+        due &= reached & (last >= window - BRIDGED_WINDOWS)
+        columns = rows_where(due.any(axis=0)).tolist()
+        while True:
+            looks, age = np.zeros_like(due), runs.age.copy()
+            for column in columns:
+                looks[:, column] = look = due[:, column] & (age <= column)
+                age[look] = column + 2
+            rows, ages = looks.nonzero()
+            if not len(rows):
+                break
+            until = heard_until[rows, ages]
+            start_block = np.maximum(runs.first[rows], until // self._block_len - LONGEST_PART)
+            parts = _parts(runs.take(rows), start_block, -(-until // self._block_len) - start_block)
+            parts = replace(parts, has_stop=np.zeros(len(rows), np.bool_))
+            seen, worth_it = self._examiner.glance(parts, until)
+            at = rows_where(worth_it)
+            at = at[np.unique(rows[at], return_index=True)[1]]  # the first of each run
+            runs.age[:] = age
+            if not len(at):
+                break
+            rows, ages, until = rows[at], ages[at], until[at]
+            openings, rows_of = self._examiner.openings(parts.take(at), seen.take(at), until)
+            runs.age[rows] = ages + 2
+            runs.age[rows[rows_of]] = ages[rows_of] + 1
+            rows, until = rows[rows_of], until[rows_of]
+            told, sure = self._told_openings(openings, runs.first[rows], previous[rows], until)
+            runs.age[rows[sure]] = ANNOUNCED
+            events += told
+        np.maximum(runs.age, reached.sum(axis=1), out=runs.age)
+        return events
+
+    def _told_openings(
+        self, openings: Presses, first: Ints, previous: Ints, heard_until: Ints
+    ) -> tuple[list[tuple[int, int, Event]], Ints]:
+        """Tell which of these beginnings of runs, heard until a sample, are sure to be tones; and which they are."""
         least = self._profile.min_evidence + ANNOUNCE_EVIDENCE
         verdicts = Verdicts(openings, openings.evidence, self._profile, min_evidence=least)
         sure = rows_where(verdicts.accepted)
-        known = heard_until[rows_of] // self._block_len - WINDOW_BLOCKS + 1
+        known = heard_until // self._block_len - WINDOW_BLOCKS + 1
         echoes = self._heard.echoes.refusals(openings, sure, known)
+        if echoes:
+            sure = np.array([row for row in sure.tolist() if row not in echoes], np.int64)
+        if not len(sure):
+            return [], sure
         holes = Holes(self._profile.bridge_ms, self.samplerate, self._lost)
+        key, start = openings.key[sure], openings.start[sure]
+        self._told = np.sort(np.append(self._told, run_ids(key, first[sure])))
         events: list[tuple[int, int, Event]] = []
-        for opening in sure.tolist():
-            if opening in echoes:
-                continue
-            i = int(rows_of[opening])
-            key, start, until = int(some.key[i]), int(openings.start[opening]), int(heard_until[i])
-            runs.age[rows[i]] = ANNOUNCED
-            self._told = np.sort(np.append(self._told, run_ids(some.key[i], some.first[i])))
-            stop = self._stops.get(int(run_ids(some.key[i], previous[i])))
-            if stop is None or not holes(np.array([stop]), np.array([start]))[0]:
-                events.append((until, key, self._tone_started(key, start, until)))
-        return events
+        ids = run_ids(key, previous[sure])
+        columns = (ids.tolist(), key.tolist(), start.tolist(), heard_until[sure].tolist())
+        for of, one, begin, until in zip(*columns, strict=True):
+            stop = self._stops.get(of)
+            if stop is None or not holes(np.array([stop]), np.array([begin]))[0]:
+                events.append((until, one, self._tone_started(one, begin, until)))
+        return events, sure
 
     def _tone_started(self, key: int, start: int, heard_until: int) -> ToneStarted:
         return ToneStarted(

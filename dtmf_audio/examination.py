@@ -189,9 +189,14 @@ class Examiner:
         is_clean = np.zeros(len(parts), np.bool_)
         if not len(rows):
             return seen, NO_PRESSES, is_clean
-        some, tones, middle = parts.take(rows), seen.take(rows), begin[rows] + (length - 1) / 2.0
-        starts, found_start = self._edges.find(self._audio.pieces, some.key, tones, middle, start[rows], rising=True)
-        stops, found_stop = self._edges.find(self._audio.pieces, some.key, tones, middle, stop[rows], rising=False)
+        some, tones, n = parts.take(rows), seen.take(rows), len(rows)
+        # The starts, and behind them the stops.
+        twice, rough = np.concatenate([rows, rows]), np.concatenate([start[rows], stop[rows]])
+        middle, rising = begin[twice] + (length - 1) / 2.0, np.arange(2 * n) < n
+        edges, is_edge = self._edges.find(
+            self._audio.pieces, parts.key[twice], seen.take(twice), middle, rough, rising=rising
+        )
+        starts, stops, found_start, found_stop = edges[:n], edges[n:], is_edge[:n], is_edge[n:]
         found = (found_start | ~some.has_start) & (found_stop | ~some.has_stop)
         starts = np.where(some.has_start, starts, start[rows])
         stops = np.where(some.has_stop, stops, stop[rows])

@@ -99,6 +99,9 @@ class Receiver:
         Whether to tell a :class:`Rejection` for every near miss.
     first_channel : int
         Number that events of the first channel carry; those of the others follow.
+    hold_ms : float
+        How long what is settled may be kept, so that more is measured together: finished tones are told so much later,
+        started ones as soon as without. To explain, nothing is kept.
     """
 
     def __init__(
@@ -111,6 +114,7 @@ class Receiver:
         announce: bool = True,
         explain: bool = False,
         first_channel: int = 0,
+        hold_ms: float = 0.0,
     ) -> None:
         self.samplerate = samplerate
         self._n_channels = n_channels
@@ -124,6 +128,7 @@ class Receiver:
         self._join_windows = Holes(profile.bridge_ms, samplerate, ()).windows
         self._ages = np.array([round(ms / BLOCK_MS * self._block_len) for ms in ANNOUNCE_MS])
         self._shortest_told = int(self._ages[0]) // self._block_len - WINDOW_BLOCKS - BRIDGED_WINDOWS
+        self._hold = 0 if explain else round(hold_ms / BLOCK_MS)  # windows
         self._origin = 0  # where in the stream the numbering of samples and windows below begins
         self._begin()
 
@@ -137,6 +142,7 @@ class Receiver:
         self._n_blocks = 0
         self._phasors = self._gate.no_phasors(self._n_channels)
         self._waiting = NO_PARTS
+        self._held_until = 0  # window
         self._told = np.zeros(0, np.int64)  # run_ids of runs told to have started
         self._stops: dict[int, int] = {}  # measured stop, by run_ids of key and last window
         self._heard = _Way(EchoFinder(self._profile, self.samplerate))
@@ -197,6 +203,7 @@ class Receiver:
         return [_until(event, end) for event in events]
 
     def _silence(self, n_samples: int) -> list[Event]:
+        self._held_until = 0
         self._room_for(n_samples)[:] = 0.0
         return self._settle(self._label(n_samples))
 
@@ -230,13 +237,17 @@ class Receiver:
         if not (len(ended) or len(self._tracker.open) or len(self._waiting) or pending):
             return []
         settled: list[tuple[int, int, Event]] = []  # sample at which it was settled, key, and the event
+        is_held = self._tracker.known < self._held_until
         if len(labels):
             self._cut(ended)
-            self._measure_ready()
+            if not is_held:
+                self._measure_ready()
         if self._announce:
             settled += self._started(ended)
-        if not len(labels):
+        if not len(labels) or is_held:
+            settled.sort(key=itemgetter(0, 1))
             return [event for _, _, event in settled]
+        self._held_until = self._tracker.known + self._hold
         settled += self._verdicts(*self._finished(self._heard))
         if self._explain:
             self._settled += [(at, key, e) for at, key, e in settled if not isinstance(e, ToneStarted)]
@@ -263,9 +274,11 @@ class Receiver:
                 parts.append(_parts(runs, runs.cut, None))
         self._waiting = Parts.concatenate(parts)
 
-    def _measure_ready(self) -> None:
-        """Measure the parts whose surroundings are known, and join them to presses."""
+    def _measure_ready(self, channels: Ints | None = None) -> None:
+        """Measure the parts whose surroundings are known, of all channels or of some, and join them to presses."""
         is_ready = self._waiting.settled_at < self._tracker.known
+        if channels is not None:
+            is_ready &= np.isin(channel_of(self._waiting.key), channels)
         if not is_ready.any():
             return
         ready = self._waiting.take(is_ready)
@@ -281,7 +294,14 @@ class Receiver:
         if self._explain:
             self._explained.add(measured, holes, least)
 
-    def _finished(self, way: _Way) -> tuple[Presses, Ints]:
+    def _catch_up(self, channels: Ints) -> list[tuple[int, int, Event]]:
+        """Measure and tell what was kept of some channels, in which something else is to be told."""
+        if self._tracker.known >= self._held_until:
+            return []  # nothing is kept
+        self._measure_ready(channels)
+        return self._verdicts(*self._finished(self._heard, channels))
+
+    def _finished(self, way: _Way, channels: Ints | None = None) -> tuple[Presses, Ints]:
         """Take the presses that nothing can join any more, and the windows at which that was settled."""
         if way.pending is None:
             return NO_PRESSES, NO_PRESSES.key
@@ -289,6 +309,8 @@ class Receiver:
         horizon = pending.last_window + self._join_windows  # what begins later does not join
         settled = horizon + BRIDGED_WINDOWS + 1  # by then it is known which windows by the horizon make a run
         is_over = pending.has_stop & (settled < self._tracker.known)
+        if channels is not None:
+            is_over &= np.isin(channel_of(pending.key), channels)
         if not is_over.any():
             return NO_PRESSES, NO_PRESSES.key
         # What began by the horizon had to be measured first, if only to find that it does not join.
@@ -440,16 +462,18 @@ class Receiver:
         least = self._profile.min_evidence + ANNOUNCE_EVIDENCE
         verdicts = Verdicts(openings, openings.evidence, self._profile, min_evidence=least)
         sure = rows_where(verdicts.accepted)
+        if not len(sure):
+            return [], sure
+        events = self._catch_up(channel_of(openings.key[sure]))
         known = heard_until // self._block_len - WINDOW_BLOCKS + 1
         echoes = self._heard.echoes.refusals(openings, sure, known)
         if echoes:
             sure = np.array([row for row in sure.tolist() if row not in echoes], np.int64)
         if not len(sure):
-            return [], sure
+            return events, sure
         holes = Holes(self._profile.bridge_ms, self.samplerate, self._lost)
         key, start = openings.key[sure], openings.start[sure]
         self._told = np.sort(np.append(self._told, run_ids(key, first[sure])))
-        events: list[tuple[int, int, Event]] = []
         ids = run_ids(key, previous[sure])
         columns = (ids.tolist(), key.tolist(), start.tolist(), heard_until[sure].tolist())
         for of, one, begin, until in zip(*columns, strict=True):

@@ -392,10 +392,10 @@ class Measurer:
         weaker = (np.abs(pair.amplitude[0]) >= np.abs(pair.amplitude[1])).astype(np.int64)  # which tone, (n,)
         strong_omega, strong = pair.omega[1 - weaker, rows], pair.amplitude[1 - weaker, rows]
         omega = work.omega[weaker, rows]
-        leak = np.zeros((len(rows), self._n_blocks), np.complex64)
-        for amplitude, freq in ((strong, strong_omega), (np.conj(strong), -strong_omega)):
-            gain = (0.5 * amplitude * _geometric_sum(freq - omega, self._block_len)).astype(np.complex64)
-            leak += gain[:, np.newaxis] * _turns((freq - omega) * self._block_len, self._n_blocks)
+        apart = np.stack([strong_omega, -strong_omega]) - omega  # the stronger tone, and its negative frequency
+        gain = 0.5 * np.stack([strong, np.conj(strong)]) * _geometric_sum(apart, self._block_len)
+        leaks = gain.astype(np.complex64)[..., np.newaxis] * _turns(apart * self._block_len, self._n_blocks)
+        leak = leaks[0] + leaks[1]
         alone = (work.tracks[weaker, rows] - leak) * inside
         better = self._on_grid(alone[np.newaxis], omega[np.newaxis], work.tones[weaker, rows][np.newaxis], body)
         pair.omega[weaker, rows], pair.amplitude[weaker, rows] = better.omega[0], better.amplitude[0]
@@ -407,31 +407,27 @@ class Measurer:
         sums = (twice @ self._offset_turn)[..., 0, :]
         power = sums.real**2 + sums.imag**2
         power[self._out_of_reach[tones]] = 0.0
-        best = power.argmax(axis=-1).clip(1, len(self._offsets) - 2)[..., np.newaxis]
-        before, at, after = (
-            np.take_along_axis(power, best + i, axis=-1)[..., 0].astype(np.float64) for i in (-1, 0, 1)
-        )
+        best = power.argmax(axis=-1).clip(1, len(self._offsets) - 2)
+        which, rows = np.arange(len(best))[:, np.newaxis], np.arange(best.shape[1])
+        before, at, after = (power[which, rows, best + i].astype(np.float64) for i in (-1, 0, 1))
         curvature = np.minimum(before - 2.0 * at + after, -TINY)
         step = self._offsets[1] - self._offsets[0]
-        offset = self._offsets[best[..., 0]] + ((before - after) / (2.0 * curvature)).clip(-1, 1) * step
+        offset = self._offsets[best] + ((before - after) / (2.0 * curvature)).clip(-1, 1) * step
         total = (tracks * _turns(-offset * self._block_len, self._n_blocks)).sum(axis=-1)
         return _Pair(omega + offset, 2.0 * total / (body.count * _geometric_sum(offset, self._block_len)))
 
-    def _leaks(self, nominal: Samples, omega: Samples, body: _Body) -> tuple[list[Phases], list[Phases]]:
+    def _leaks(self, nominal: Samples, omega: Samples, body: _Body) -> tuple[Phases, Phases]:
         """What tones of amplitude 1 and angular frequencies ``omega`` leak into each other's sum over a body.
 
         For each tone, three sources: the other tone, its negative frequency, the tone's own; their share in the sum
-        of the turned phasors, and in the moment about the middle block. Tones are the first axis.
+        of the turned phasors, and in the moment about the middle block. Sources are the first axis, tones the second.
         """
-        sums, moments = [], []
         middle = (body.first + body.last - 1) / 2.0
-        for source in (omega[::-1], -omega[::-1], -omega):
-            turn = (source - omega) * self._block_len
-            gain = 0.5 * _geometric_sum(source - nominal, self._block_len) * np.exp(1j * turn * middle)
-            total, slope = _dirichlet(turn, body.count)
-            sums.append(gain * total)
-            moments.append(-1j * gain * slope)
-        return sums, moments
+        sources = np.stack([omega[::-1], -omega[::-1], -omega])
+        turn = (sources - omega) * self._block_len
+        gain = 0.5 * _geometric_sum(sources - nominal, self._block_len) * np.exp(1j * turn * middle)
+        total, slope = _dirichlet(turn, body.count)
+        return gain * total, -1j * gain * slope
 
     def _fit(self, work: _Work, pair: _Pair, body: _Body) -> _Pair:
         """Fit both tones together by least squares over the body: one step from a pair that is nearly right."""
@@ -446,9 +442,9 @@ class Measurer:
         omega, amplitude = pair.omega, pair.amplitude
         for _ in range(SWEEPS):
             other = amplitude[::-1]
-            parts = (other, np.conj(other), np.conj(amplitude))
-            total = whole_sum - sum(a * s for a, s in zip(parts, sums, strict=True))
-            moment = whole_moment - sum(a * m for a, m in zip(parts, moments, strict=True))
+            parts = np.stack([other, np.conj(other), np.conj(amplitude)])
+            total = whole_sum - (parts * sums).sum(axis=0)
+            moment = whole_moment - (parts * moments).sum(axis=0)
             slope = np.imag(np.conj(total) * moment) / np.maximum(np.abs(total) ** 2, TINY)
             step = (slope * count / spread).clip(-most, most)  # rad for each block
             total = np.exp(-1j * step * middle) * (total - 1j * step * moment - 0.5 * step**2 * spread / count * total)

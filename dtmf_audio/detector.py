@@ -194,7 +194,7 @@ class RunTracker:
     """
 
     def __init__(self) -> None:
-        self.open = _no_runs()
+        self.open = _NO_RUNS
         self.known = 0
         self._ended = self.open
 
@@ -242,7 +242,7 @@ class RunTracker:
 
     def forget(self, before: int) -> None:
         """Drop runs that ended before a window."""
-        if len(self._ended):
+        if len(self._ended) and self._ended.last.min() < before:
             self._ended = self._ended.take(self._ended.last >= before)
 
 
@@ -252,9 +252,7 @@ def _of_key(runs: Runs, at: npt.NDArray[np.intp], key: Ints) -> tuple[Bools, npt
     return np.asarray((within == at) & (runs.key[within] == key)), within
 
 
-def _no_runs() -> Runs:
-    none = np.zeros(0, np.int64)
-    return Runs(key=none, first=none, last=none, count=none, cut=none, age=none)
+_NO_RUNS = _NO_RUN.take(slice(0))
 
 
 def _stretches(labels: Labels, offset: int) -> Runs:
@@ -263,7 +261,7 @@ def _stretches(labels: Labels, offset: int) -> Runs:
     flat = labels.ravel()
     at = rows_where(flat != NO_PAIR)
     if not len(at):
-        return _no_runs()
+        return _NO_RUNS
     key = flat[at].astype(np.int64)
     window = at
     if n_channels > 1:

@@ -177,7 +177,7 @@ class Receiver:
                 end = min(begin + tile, stop)
                 to_steps(samples[:, begin:end], room[:, begin - start : end - start], offset=self.position)
                 labels.append(self._label(end - begin))
-            events += self._settle(np.concatenate(labels))
+            events += self._settle(labels[0] if len(labels) == 1 else np.concatenate(labels))
         return events
 
     def lose(self, n_samples: int) -> list[Event]:
@@ -209,6 +209,8 @@ class Receiver:
 
     def _room_for(self, n_samples: int) -> npt.NDArray[np.float32]:
         """Where the next samples go, (n_channels, n_samples); what nothing to come can need is dropped."""
+        if self._audio.has_room_for(n_samples):
+            return self._audio.room_for(n_samples, 0, 0)
         oldest = min(
             self._tracker.known - LONGEST_PART - WINDOW_BLOCKS,  # what a run may be told to have started on
             int(self._waiting.start_block.min(initial=FAR)),

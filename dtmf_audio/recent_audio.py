@@ -32,6 +32,10 @@ class RecentAudio:
         self._base = -before  # sample at which the buffer begins
         self._buffer = np.zeros((n_channels, before + beyond), np.float32)
 
+    def has_room_for(self, n_samples: int) -> bool:
+        """Whether the next samples go into the buffer as it is."""
+        return self.n_heard - self._base + n_samples <= self._buffer.shape[1] - self._beyond
+
     def room_for(self, n_samples: int, oldest: int, reserve: int) -> npt.NDArray[np.float32]:
         """Where the next samples go, shape (n_channels, n_samples), to be taken in by :meth:`advance`.
 

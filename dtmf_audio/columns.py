@@ -39,6 +39,15 @@ class Columns:
             fill(table, column[rows])
         return table
 
+    def replaced(self, **columns: npt.NDArray[Any]) -> Self:
+        """Return the table with some of its columns replaced."""
+        read, setters = _slots(type(self))
+        table = object.__new__(type(self))
+        for name, fill, column in zip(self.__dataclass_fields__, setters, read(self), strict=True):
+            fill(table, columns.pop(name, column))
+        assert not columns, "no such columns"
+        return table
+
     @classmethod
     def concatenate(cls, parts: Sequence[Self]) -> Self:
         """Join tables end to end; at least one."""

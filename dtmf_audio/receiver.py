@@ -335,7 +335,7 @@ class Receiver:
 
     def _judged(self, way: _Way, presses: Presses, settled: Ints) -> tuple[Presses, Verdicts, dict[int, Refusal]]:
         """Judge finished presses: with their lengths, the verdicts, and those refused as echoes of louder ones."""
-        presses = replace(presses, on_ms=1000.0 * (presses.stop - presses.start) / self.samplerate)
+        presses = presses.replaced(on_ms=1000.0 * (presses.stop - presses.start) / self.samplerate)
         verdicts = Verdicts(presses, presses.evidence, self._profile)
         return presses, verdicts, way.echoes.refusals(presses, rows_where(verdicts.accepted), settled)
 
@@ -439,7 +439,7 @@ class Receiver:
             until = heard_until[rows, ages]
             start_block = np.maximum(runs.first[rows], until // self._block_len - LONGEST_PART)
             parts = _parts(runs.take(rows), start_block, -(-until // self._block_len) - start_block)
-            parts = replace(parts, has_stop=np.zeros(len(rows), np.bool_))
+            parts = parts.replaced(has_stop=np.zeros(len(rows), np.bool_))
             seen, worth_it = self._examiner.glance(parts, until)
             at = rows_where(worth_it)
             at = at[np.unique(rows[at], return_index=True)[1]]  # the first of each run

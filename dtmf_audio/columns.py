@@ -45,7 +45,8 @@ class Columns:
         table = object.__new__(type(self))
         for name, fill, column in zip(self.__dataclass_fields__, setters, read(self), strict=True):
             fill(table, columns.pop(name, column))
-        assert not columns, "no such columns"
+        if columns:
+            raise TypeError(f"{type(self).__name__} has no {', '.join(columns)}")
         return table
 
     @classmethod

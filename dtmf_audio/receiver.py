@@ -477,9 +477,10 @@ class Receiver:
         key, start = openings.key[sure], openings.start[sure]
         self._told = np.sort(np.append(self._told, run_ids(key, first[sure])))
         ids = run_ids(key, previous[sure])
-        columns = (ids.tolist(), key.tolist(), start.tolist(), heard_until[sure].tolist())
-        for of, one, begin, until in zip(*columns, strict=True):
-            stop = self._stops.get(of)
+        joins = first[sure] - previous[sure] <= self._join_windows  # else it is a press of its own, whatever was lost
+        columns = (ids.tolist(), joins.tolist(), key.tolist(), start.tolist(), heard_until[sure].tolist())
+        for of, may_join, one, begin, until in zip(*columns, strict=True):
+            stop = self._stops.get(of) if may_join else None
             if stop is None or not holes(np.array([stop]), np.array([begin]))[0]:
                 events.append((until, one, self._tone_started(one, begin, until)))
         return events, sure

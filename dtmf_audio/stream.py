@@ -19,13 +19,15 @@ from dtmf_audio.signals import as_channels, as_dtype, check_samplerate
 Event = ToneStarted | DetectedTone | Rejection
 
 LONGEST_GAP_MS = 500.0  # a longer gap ends everything before it
+BANK_HOLD_MS = 80.0  # chosen: tests/benchmarks/speed.py --rows bank; less than a pause between two keys
 MOST_CHANNELS = 2**20  # of a bank
 
 
 class DecoderBank:
     """Decodes many channels that are fed together, as a media server does every 20 ms.
 
-    The events are those of as many :class:`StreamDecoder`, at a fraction of their cost.
+    The events are those of as many :class:`StreamDecoder`, those of a channel in the same order, at a fraction of their
+    cost. To measure many at a time, a bank tells of finished tones up to 80 ms later, unless another one starts before.
 
     Parameters
     ----------
@@ -74,7 +76,13 @@ class DecoderBank:
         self.samplerate = check_samplerate(samplerate)
         self.profile = get_profile(profile)
         self._receiver = Receiver(
-            self.channels, self.samplerate, self.profile, form=goertzel, announce=announce, explain=explain
+            self.channels,
+            self.samplerate,
+            self.profile,
+            form=goertzel,
+            announce=announce,
+            explain=explain,
+            hold_ms=BANK_HOLD_MS,
         )
         self._flushed = False
 
@@ -89,7 +97,7 @@ class DecoderBank:
         Returns
         -------
         list of ToneStarted, DetectedTone and Rejection
-            What is known now, in the order in which it was settled.
+            What is known now, of each channel in the order in which it was settled.
 
         Raises
         ------

@@ -75,6 +75,25 @@ def test_a_hundred_channels_in_20_ms_frames_keep_their_keys_apart():
         assert [tone for _, tone, _, _ in tones] == [press.tone for press in rendering.tones]
 
 
+def test_a_bank_tells_a_start_with_the_streams_and_an_end_at_most_80_ms_after_them():
+    n_channels, frame = 8, 160
+    samples = np.array([one_channel(40.0, seed) for seed in range(n_channels)])
+    frames = [samples[:, start : start + frame] for start in range(0, LENGTH, frame)]
+
+    def heard(decoder, frames):
+        """Frame after which each event is told."""
+        return {(what(e), e.channel): number for number, f in enumerate(frames) for e in decoder.feed(f)}
+
+    of_bank = heard(DecoderBank(n_channels, 8000), frames)
+    of_streams = {}
+    for number in range(n_channels):
+        of_streams |= heard(StreamDecoder(8000, channel=number), [f[number] for f in frames])
+    late = {event: told - of_streams[event] for event, told in of_bank.items()}
+    assert {late[event] for event in late if event[0][0] == "ToneStarted"} == {0}
+    assert {late[event] for event in late if event[0][0] == "DetectedTone"} <= {0, 1, 2, 3, 4}
+    assert len(of_bank) > 100
+
+
 def test_a_gap_is_a_gap_in_all_channels():
     samples = np.array([one_channel(40.0, seed) for seed in (1, 2)])
     bank = DecoderBank(2, 8000)

@@ -27,7 +27,7 @@ class DecoderBank:
     """Decodes many channels that are fed together, as a media server does every 20 ms.
 
     The events are those of as many :class:`StreamDecoder`, those of a channel in the same order, at a fraction of their
-    cost. To measure many at a time, a bank tells of finished tones up to 80 ms later, unless another one starts before.
+    cost. To measure many at a time, a bank tells of finished tones a little later, unless another one starts before.
 
     Parameters
     ----------
@@ -47,11 +47,14 @@ class DecoderBank:
         refused it. The tones are the same; decoding takes longer. What is never taken for a key in the first place is
         no near miss: most single tones, whatever lasts less than 15 ms, levels and twists 10 dB beyond the limit, and
         many keys 3 % off pitch or more, which beyond 5 % look like their neighbours.
+    hold_ms : float
+        How much later than a stream it may tell of a finished tone, 0 to 80; more is faster. With ``explain`` nothing
+        is held.
 
     Raises
     ------
     InvalidSettingError
-        A number of channels, rate, profile or form that is not known.
+        A number of channels, rate, profile or form that is not known, or a time out of range.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class DecoderBank:
         goertzel: GoertzelForm = "matrix",
         announce: bool = True,
         explain: bool = False,
+        hold_ms: float = BANK_HOLD_MS,
     ) -> None:
         if (
             isinstance(channels, bool)
@@ -72,6 +76,8 @@ class DecoderBank:
             raise InvalidSettingError(
                 f"a bank of {channels!r} channels was asked for; it must be a whole number from 1 to {MOST_CHANNELS}"
             )
+        if not 0.0 <= hold_ms <= BANK_HOLD_MS:
+            raise InvalidSettingError(f"hold_ms is {hold_ms!r}; it must be from 0 to {BANK_HOLD_MS:g}")
         self.channels = int(channels)
         self.samplerate = check_samplerate(samplerate)
         self.profile = get_profile(profile)
@@ -82,7 +88,7 @@ class DecoderBank:
             form=goertzel,
             announce=announce,
             explain=explain,
-            hold_ms=BANK_HOLD_MS,
+            hold_ms=hold_ms,
         )
         self._flushed = False
 

@@ -132,3 +132,17 @@ def test_a_flushed_bank_refuses_more():
     assert bank.flush() == []
     with pytest.raises(InvalidSignalError, match="the stream was flushed and has ended"):
         bank.feed(np.zeros((1, 160)))
+
+
+def test_a_bank_that_holds_nothing_tells_as_soon_as_a_stream():
+    samples = to_pcm16(np.tile(one_channel(40.0, 3), (3, 1)))
+    bank, stream = DecoderBank(3, 8000, announce=False, hold_ms=0.0), StreamDecoder(8000, announce=False)
+    for start in range(0, LENGTH, 160):
+        told = [what(e) for e in bank.feed(samples[:, start : start + 160]) if e.channel == 0]
+        assert told == [what(e) for e in stream.feed(samples[0, start : start + 160])]
+
+
+@pytest.mark.parametrize("hold_ms", [-1.0, 80.5, float("nan")])
+def test_a_hold_out_of_range_is_refused(hold_ms):
+    with pytest.raises(InvalidSettingError, match=f"hold_ms is {hold_ms}; it must be from 0 to 80"):
+        DecoderBank(1, 8000, hold_ms=hold_ms)

@@ -342,8 +342,8 @@ def test_advancing_within_a_notification_is_refused_instead_of_waited_for() -> N
 
     refused: list[str] = []
     with Bot(advance) as bot, Emulator(clock="virtual") as emulator:
-        emulator.ring(bot.url)
-        emulator.advance(10)
+        emulator.do(lambda board: board.create(callback_uri=bot.url))
+        emulator.advance(100)  # on the way, the bot is told that the call is establishing
     assert refused == [
         "the clock goes on already, and waits for what the bot does meanwhile; advance it when that is over"
     ]

@@ -283,7 +283,7 @@ class _Bank:
     """A decoder bank, where its stream begins, and the frames that it has not been fed yet."""
 
     def __init__(self, n_channels: int, first_frame: int, frames_per_feed: int) -> None:
-        self.decoder = DecoderBank(n_channels, FRAME_SAMPLERATE, announce=False)
+        self.decoder = DecoderBank(n_channels, FRAME_SAMPLERATE, announce=False, hold_ms=0.0)
         self.first_sample = first_frame * FRAME_SAMPLES
         self.slots = [_Slot(self, channel) for channel in range(n_channels)]
         self._room = np.zeros((n_channels, frames_per_feed * FRAME_SAMPLES), np.int16)

@@ -45,6 +45,7 @@ from dtmf_audio.tones import Pause, Tone
 
 _T = TypeVar("_T")
 START_TIMEOUT_S = 30.0
+KEEP_ALIVE_S = 120  # longer than clients keep a connection that they do not use, lest one be closed as they use it
 LIFE_CHECK_S = 0.1  # how soon it is noticed that the emulator was stopped while it was waited for
 WAIT_TIMEOUT_S = 10.0
 
@@ -104,6 +105,7 @@ class Emulator:
             access_log=False,
             lifespan="on",
             ws_max_size=2**20,
+            timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=0,  # whoever is being answered when it stops is hung up on
         )
         self._server = uvicorn.Server(config)

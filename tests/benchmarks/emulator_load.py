@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
 import subprocess
@@ -74,7 +75,7 @@ class Hook:
                 )
                 self.take(json.loads(await reader.readexactly(length)))
                 writer.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             writer.close()
 
     def take(self, body: dict[str, Any]) -> None:
@@ -215,6 +216,12 @@ def report(
             wrong["calls with tone notifications missing, doubled or out of order"] += bot.told != expected
         expected_ends = [f"{operation} completedSuccessfully" for operation in bot.operations]
         wrong["calls with completions missing, doubled or out of order"] += bot.completed != expected_ends
+        if bot.completed != expected_ends:
+            print(f"  {bot.call_id}: {len(expected_ends)} operations, {len(bot.completed)} completions told")
+            for told, expected in itertools.zip_longest(bot.completed, expected_ends):
+                if told != expected:
+                    print(f"    told {told}, expected {expected}")
+                    break
         wrong["calls with states out of order"] += bot.states[-2:] != ["terminating", "terminated"]
     tones = sum(len(bot.sent) + len(bot.pressed) for bot in bots)
     print(f"{tones} tones, {hook.received} notifications; {share:.0%} of a core; {memory:.0f} MB after the calls' end")

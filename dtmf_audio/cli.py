@@ -23,6 +23,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dtmf_audio import cli_redact
 from dtmf_audio.conformance.sender_limits import SENDER_LIMITS
 from dtmf_audio.errors import AudioFileError, DtmfError, InvalidRequestError, InvalidSettingError, InvalidSignalError
 from dtmf_audio.profiles import PROFILES
@@ -115,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_tones(commands)
     _add_conformance(commands)
+    cli_redact.add(commands)
     return parser
 
 

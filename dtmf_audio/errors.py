@@ -8,6 +8,7 @@
     ├── InvalidSignalError     (ValueError)  an array that is not audio: its type, shape or values
     ├── InvalidRequestError    (ValueError)  a body that is not the request, or the notification, that it should be
     ├── AudioFileError         (OSError)     a file or pipe that cannot be read or written as audio
+    ├── RedactionError         (RuntimeError) digits that could not be taken out of a recording
     ├── DecoderError           (RuntimeError) a decoder under test that cannot be run, or answers nonsense
     └── GraphServiceError      (RuntimeError) what the emulated service answers with an error
 
@@ -38,6 +39,10 @@ class InvalidRequestError(DtmfError, ValueError):
 
 class AudioFileError(DtmfError, OSError):
     """An audio file or pipe that cannot be opened, read, understood or written."""
+
+
+class RedactionError(DtmfError, RuntimeError):
+    """Digits that are still heard in what should be without them, or samples that changed and should not have."""
 
 
 class DecoderError(DtmfError, RuntimeError):

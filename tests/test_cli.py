@@ -30,7 +30,7 @@ from dtmf_audio.tones import KEY_TONES
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples"
-COMMANDS = ("render", "decode", "check", "tones", "conformance")
+COMMANDS = ("render", "decode", "check", "tones", "conformance", "redact")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 ENVIRONMENT.pop("PYTHONUNBUFFERED", None)  # what is still in the buffer at exit is where trouble is
 NAMES = "the names are tone0-tone9, star, pound, a, b, c, d and flash"

@@ -45,6 +45,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"columns", "keys", "signals", "goertzel", "judgement", "detector", "presses", "recent_audio", "examination"},
     "stream": WORDS | {"signals", "goertzel", "receiver"},
     "decoder": WORDS | {"signals", "goertzel", "stream"},
+    "pan": {"events"},
+    "redaction": WORDS | {"signals", "decoder", "pan"},
     "conformance": set(),
     "conformance.sender_limits": {"errors"},
     "conformance.sender_edges": {"signals"},
@@ -61,11 +63,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "audio_write": {"errors", "signals", "pcm", "places", "libsndfile"},
     "audio_io": {"errors", "signals", "pcm", "pcm_stream", "places", "libsndfile", "wav_header", "audio_write"},
     "files": WORDS | {"signals", "goertzel", "stream", "decoder", "audio_io"},
+    "redaction_bytes": {"errors", "signals", "channel", "pcm", "pcm_stream", "redaction"},
+    "redaction_files": WORDS
+    | {"signals", "files", "audio_io", "pcm", "places", "libsndfile", "wav_header", "redaction", "redaction_bytes"},
+    "redaction_text": {"units", "redaction", "redaction_files"},
+    "cli_redact": {"errors", "audio_io", "redaction_files", "redaction_text"},
     "graph": set(),
     "formats": WORDS | {"synthesis"},
     "cli": WORDS
     | {
         "",
+        "cli_redact",
         "signals",
         "synthesis",
         "channel",
@@ -103,7 +111,13 @@ for number, name in enumerate(GRAPH + GRAPH_SERVED):
     earlier = {f"graph.{room}" for room in (GRAPH + GRAPH_SERVED)[:number]}
     MAY_IMPORT[f"graph.{name}"] = WORDS | {"signals", "synthesis", "channel", "stream"} | earlier
 # What people's own tests use: all that lies below the command line.
-NOT_BELOW_TESTING = {"", "cli", "__main__", *(name for name in MAY_IMPORT if name.split(".")[0] == "graph")}
+NOT_BELOW_TESTING = {
+    "",
+    "cli",
+    "cli_redact",
+    "__main__",
+    *(name for name in MAY_IMPORT if name.split(".")[0] == "graph"),
+}
 MAY_IMPORT["testing"] = set(MAY_IMPORT) - NOT_BELOW_TESTING
 MAY_IMPORT["testing_plugin"] = {"testing"}
 PURE = {name for name in MAY_IMPORT if name in WORDS} | {
@@ -125,6 +139,8 @@ PURE = {name for name in MAY_IMPORT if name in WORDS} | {
     "receiver",
     "stream",
     "decoder",
+    "pan",
+    "redaction",
     *(f"graph.{name}" for name in GRAPH),
     *(name for name in MAY_IMPORT if name.startswith("conformance.sender")),
 }

@@ -61,12 +61,19 @@ def add(commands: Any) -> None:
         "of up to 10 s between them; when in doubt it is cut. An expiry date or security code beside it stays",
     )
     cut.add_argument(
-        "--guard-ms", type=float, metavar="MS", help="cut before and after each press, 10 to 1000 (default: 40)"
+        "--guard-ms",
+        type=float,
+        metavar="MS",
+        help="cut before and after each press, 10 to 1000; three times as much where talk or noise lies over it "
+        "(default: 40)",
     )
     cut.add_argument(
-        "--echo-ms", type=float, metavar="MS", help="cut on the other channels after that, 0 to 5000 (default: 300)"
+        "--echo-ms",
+        type=float,
+        metavar="MS",
+        help="cut on the other channels after that, and on the only one, 0 to 5000 (default: 300)",
     )
-    cut.add_argument("--own-channel", action="store_true", help="leave the other channels alone, where it is not heard")
+    cut.add_argument("--own-channel", action="store_true", help="leave the other channels alone, and cut no echo")
 
     fill = parser.add_argument_group("what to put there")
     fill.add_argument("--fill", choices=FILLS, default="silence", help="silence, 1000 Hz, or noise (default: silence)")

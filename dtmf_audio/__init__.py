@@ -16,10 +16,13 @@ if TYPE_CHECKING:
         InvalidSettingError,
         InvalidSignalError,
         InvalidToneError,
+        RedactionError,
     )
     from dtmf_audio.events import DetectedTone, Rejection, ToneStarted
     from dtmf_audio.files import decode_file
     from dtmf_audio.profiles import PROFILES, Profile
+    from dtmf_audio.redaction import RedactedAudio, redact
+    from dtmf_audio.redaction_files import RedactionReport, redact_file
     from dtmf_audio.stream import DecoderBank, StreamDecoder
     from dtmf_audio.synthesis import AudioFrame, Press, RenderedTone, Rendering, frames, render
     from dtmf_audio.tones import Pause, Tone, keys_of, parse_keys
@@ -41,6 +44,9 @@ __all__ = [
     "Pause",
     "Press",
     "Profile",
+    "RedactedAudio",
+    "RedactionError",
+    "RedactionReport",
     "Rejection",
     "RenderedTone",
     "Rendering",
@@ -52,6 +58,8 @@ __all__ = [
     "frames",
     "keys_of",
     "parse_keys",
+    "redact",
+    "redact_file",
     "render",
 ]
 
@@ -61,6 +69,8 @@ _NAMES_IN = {
     "events": ["DetectedTone", "Rejection", "ToneStarted"],
     "files": ["decode_file"],
     "profiles": ["PROFILES", "Profile"],
+    "redaction": ["RedactedAudio", "redact"],
+    "redaction_files": ["RedactionReport", "redact_file"],
     "stream": ["DecoderBank", "StreamDecoder"],
     "synthesis": ["AudioFrame", "Press", "RenderedTone", "Rendering", "frames", "render"],
     "tones": ["Pause", "Tone", "keys_of", "parse_keys"],

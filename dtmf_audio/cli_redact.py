@@ -73,10 +73,19 @@ def add(commands: Any) -> None:
         metavar="MS",
         help="cut on the other channels after that, and on the only one, 0 to 5000 (default: 300)",
     )
+    cut.add_argument(
+        "--join-ms",
+        type=float,
+        metavar="MS",
+        help="cut what is left between two cuts too, if it is shorter, 0 to 10000 (default: 100); 1000 where people "
+        "talk while they dial: a press that talk covers is not heard",
+    )
     cut.add_argument("--own-channel", action="store_true", help="leave the other channels alone, and cut no echo")
 
     fill = parser.add_argument_group("what to put there")
-    fill.add_argument("--fill", choices=FILLS, default="silence", help="silence, 1000 Hz, or noise (default: silence)")
+    fill.add_argument(
+        "--fill", choices=FILLS, default="silence", help="silence, a beep of 2000 Hz, or noise (default: silence)"
+    )
     fill.add_argument("--seed", type=int, metavar="N", default=0, help="of the noise (default: 0)")
 
     report = parser.add_argument_group("report")
@@ -114,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
     from dtmf_audio.redaction_files import redact_file
     from dtmf_audio.redaction_text import report_json, report_text
 
-    given = {"guard_ms": args.guard_ms, "echo_ms": args.echo_ms}
+    given = {"guard_ms": args.guard_ms, "echo_ms": args.echo_ms, "join_ms": args.join_ms}
     with contextlib.ExitStack() as files:
         json_file = None
         if args.json not in (None, "-"):

@@ -22,9 +22,10 @@ refused.
 reflects into its own channel for a round trip. On a press's own channel, and later, an echo that can be decoded is
 found as a press of its own.
 
-**What is put in is nothing like a digit**: silence; 1000 Hz, between the groups, 59 Hz from the nearest tone and
-far from any pair; or noise below 450 Hz and from 2100 Hz up, which has no power where the tones are. The original
-fades out and in over 5 ms, inside the guard.
+**What is put in is nothing like a digit**: silence; 2000 Hz, far above both groups, as are its harmonics, and as they
+stay when they are aliased at 8 kHz (where that is too high for the rate, 400 Hz); or noise below 450 Hz and from 2100 Hz
+up, which has no power where the tones are. 1000 Hz, the usual beep, leaks into 941 and 1209 Hz: in 12 minutes of it,
+cut into beeps, dtmf2num heard 25 times a ``*``. The original fades out and in over 5 ms, inside the guard.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ GUARD_MS = 40.0  # chosen: tests/benchmarks/redaction.py; edges in strong noise 
 GUARD_RANGE_MS = (10.0, 1000.0)
 ECHO_MS = 300.0  # quoted: twice the 150 ms one way of ITU-T G.114
 MOST_ECHO_MS = 5000.0
+MOST_JOIN_MS = 10_000.0
 UNSURE_SNR_DB = (
     10.0  # chosen: tests/benchmarks/redaction.py; where talk lies over a press, its start or end may be missed
 )
@@ -62,7 +64,9 @@ MOST_ROUNDS = 5
 WIDER = 1.5
 
 FADE_MS = 5.0
-BEEP_HZ = 1000.0
+BEEP_HZ = 2000
+LOW_BEEP_HZ = 400  # below LOW_RATE
+LOW_RATE = 5000
 BEEP_DBM0 = -20.0  # chosen: audible, and no louder than speech
 NOISE_DBM0 = -45.0  # chosen: audible, and no louder than a line
 NOISE_BANDS_HZ = ((100.0, 450.0), (2100.0, 3400.0))
@@ -82,6 +86,9 @@ class RedactionSettings:
         Cut before and after each press, 10 to 1000; three times as much where talk or noise lies over it.
     echo_ms : float
         Cut on the other channels after that, and on the only one, 0 to 5000.
+    join_ms : float
+        Cut what is left between two cuts too, if it is shorter than this, 0 to 10000. A press that talk covers is
+        heard by no decoder; in the middle of a number a second takes it out.
     own_channel : bool
         Cut a press on the channel on which it is heard alone, and no echo.
     only : {"pan"}, optional
@@ -98,6 +105,7 @@ class RedactionSettings:
     fill: Fill = "silence"
     guard_ms: float = GUARD_MS
     echo_ms: float = ECHO_MS
+    join_ms: float = JOIN_MS
     own_channel: bool = False
     only: Only | None = None
     seed: int = 0
@@ -110,6 +118,7 @@ class RedactionSettings:
         for name, value, (least, most) in (
             ("guard_ms", self.guard_ms, GUARD_RANGE_MS),
             ("echo_ms", self.echo_ms, (0.0, MOST_ECHO_MS)),
+            ("join_ms", self.join_ms, (0.0, MOST_JOIN_MS)),
         ):
             if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
                 raise InvalidSettingError(f"{name} is {value!r}; it must be a number from {least:g} to {most:g}")
@@ -195,6 +204,7 @@ def redact(
     fill: Fill = "silence",
     guard_ms: float = GUARD_MS,
     echo_ms: float = ECHO_MS,
+    join_ms: float = JOIN_MS,
     own_channel: bool = False,
     only: Only | None = None,
     seed: int = 0,
@@ -206,7 +216,7 @@ def redact(
     signal : int16, int32, uint8, float32 or float64, shape (n,) or (n, channels)
     samplerate : int
         Hz, 4000 to 192000.
-    fill, guard_ms, echo_ms, own_channel, only, seed
+    fill, guard_ms, echo_ms, join_ms, own_channel, only, seed
         As of :class:`RedactionSettings`.
 
     Returns
@@ -224,7 +234,7 @@ def redact(
         After all rounds, a press is left.
     """
     settings = RedactionSettings(
-        fill=fill, guard_ms=guard_ms, echo_ms=echo_ms, own_channel=own_channel, only=only, seed=seed
+        fill=fill, guard_ms=guard_ms, echo_ms=echo_ms, join_ms=join_ms, own_channel=own_channel, only=only, seed=seed
     )
     rate = check_samplerate(samplerate)
     array = np.asarray(signal)
@@ -318,7 +328,7 @@ def plan_cuts(
     """
     guard = samples_from_ms(settings.guard_ms * wider, samplerate)
     echo = samples_from_ms(settings.echo_ms, samplerate)
-    join = samples_from_ms(JOIN_MS, samplerate)
+    join = samples_from_ms(settings.join_ms, samplerate)
     fade = min(samples_from_ms(FADE_MS, samplerate), guard // 2)
     spans: dict[int, list[tuple[int, int, int]]] = {}
     for event in chosen:
@@ -383,7 +393,8 @@ class Filler:
 
     def _fill(self, index: npt.NDArray[np.int64], channel: int) -> Samples:
         if self._settings.fill == "beep":
-            phase = index * int(BEEP_HZ) % self._samplerate * (2.0 * math.pi / self._samplerate)
+            beep_hz = BEEP_HZ if self._samplerate >= LOW_RATE else LOW_BEEP_HZ
+            phase = index * beep_hz % self._samplerate * (2.0 * math.pi / self._samplerate)
             return np.asarray(amplitude_from_dbm0(BEEP_DBM0) * np.sin(phase))
         if self._settings.fill == "noise":
             if channel not in self._noise:

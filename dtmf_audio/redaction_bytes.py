@@ -16,7 +16,7 @@ from dtmf_audio.pcm_stream import decode_pcm
 from dtmf_audio.redaction import Cut, Filler
 from dtmf_audio.signals import Samples, to_float, whole_steps
 
-CONVERT = "convert it to WAV first, then redact that and delete this"
+CONVERT = "convert it to a WAV of PCM first, then redact that and delete this"
 _COPY_BYTES = 2**20
 
 

@@ -1,8 +1,8 @@
 """The report of a redaction, as text and as JSON; without the digits, unless they are asked for.
 
 Of JSON, with times in seconds and places in samples, half-open: ``input``, ``output``, and their ``sha256``;
-``samplerate``, ``channels``, ``duration_s``; ``fill``, ``guard_ms``, ``echo_ms``, ``own_channel``, ``only``; ``rounds``
-of decoding the result; ``presses``, each with its ``channel`` and place, and its ``key`` if that is asked for;
+``samplerate``, ``channels``, ``duration_s``; ``fill``, ``guard_ms``, ``echo_ms``, ``join_ms``, ``own_channel``,
+``only``; ``rounds`` of decoding the result; ``presses``, each with its ``channel`` and place, and its ``key`` if that is asked for;
 ``doubtful``, near misses that were cut with them; ``kept``, how many presses were left; and ``cuts``, each with its
 ``channel`` and place, and how many ``presses`` were heard there.
 """
@@ -63,6 +63,7 @@ def report_json(report: RedactionReport, *, mask: bool = True) -> str:
                 "fill": settings.fill,
                 "guard_ms": settings.guard_ms,
                 "echo_ms": settings.echo_ms,
+                "join_ms": settings.join_ms,
                 "own_channel": settings.own_channel,
                 "only": settings.only,
                 "rounds": outcome.rounds,

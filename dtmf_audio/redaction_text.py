@@ -2,9 +2,9 @@
 
 Of JSON, with times in seconds and places in samples, half-open: ``input``, ``output``, and their ``sha256``;
 ``samplerate``, ``channels``, ``duration_s``; ``fill``, ``guard_ms``, ``echo_ms``, ``join_ms``, ``own_channel``,
-``only``; ``rounds`` of decoding the result; ``presses``, each with its ``channel`` and place, and its ``key`` if that is asked for;
-``doubtful``, near misses that were cut with them; ``kept``, how many presses were left; and ``cuts``, each with its
-``channel`` and place, and how many ``presses`` were heard there.
+``only``; ``rounds`` of decoding the result; ``presses``, each with its ``channel`` and place, and its ``key`` if that
+is asked for; ``doubtful``, near misses that were cut with them; ``kept``, how many presses were left; and ``cuts``,
+each with its ``channel`` and place, and how many ``presses`` were heard there.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from dtmf_audio.audio_io import AudioReader, open_audio
-from dtmf_audio.errors import AudioFileError, RedactionError
+from dtmf_audio.errors import AudioFileError, DtmfError, InvalidSettingError, RedactionError
 from dtmf_audio.events import DetectedTone, Rejection
 from dtmf_audio.files import iter_reader
 from dtmf_audio.pcm import BITS, BLOCK_FRAMES, ENCODINGS, Block, RawFormat
@@ -163,7 +163,7 @@ def redact_file(
         state = _state(file)
         job = _Job(file, place, settings, raw, partial)
         outcome, job_frames = job.run(resources)
-        if _state(file) != state or (place.source_path is not None and _state_of(place.source_path) != state):
+        if _state(file) != state or (job.path is not None and _state_of(job.path) != state):
             raise AudioFileError(
                 f"{place.source}: changed while it was read; wait until it is finished, or redact a copy of it"
             )
@@ -290,7 +290,7 @@ class _Job:
         partial: bool,
     ) -> None:
         regular = place.source_path is not None and _state_of(place.source_path) == _state(file)
-        self._path = place.source_path if regular else None  # None: what was read is in a file without a name
+        self.path = place.source_path if regular else None  # None: what was read is in a file without a name
         self._file = file
         self._place = place
         self._settings = settings
@@ -372,9 +372,11 @@ class _Job:
                 layout = None  # told by who reads it
             else:
                 raise AudioFileError(f"{name}: not an audio file that can be redacted: {error}; {CONVERT}") from error
+        except InvalidSettingError as error:
+            raise AudioFileError(f"{name}: {error}") from error
         if layout is not None and layout.pcm is not None:
             return Patched(layout.pcm, layout.data_start, layout.declared, layout.container)
-        if self._path is None:
+        if self.path is None:
             if layout is None and os.fstat(self._file.fileno()).st_size > 0:
                 raise AudioFileError(f"{name}: is no WAV, and no other format is taken from a pipe; give it as a file")
             if layout is None:
@@ -385,11 +387,11 @@ class _Job:
         from dtmf_audio.libsndfile import describe
 
         name = self._place.source
-        with open_audio(self._path or self._rewound(), raw=self._raw, partial=self._partial):
+        with open_audio(self.path or self._rewound(), raw=self._raw, partial=self._partial):
             pass  # what cannot be read at all is told as elsewhere
-        if self._path is None:
+        if self.path is None:
             raise AudioFileError(f"{name}: is a WAV that is not PCM, float, µ-law or A-law; {CONVERT}")
-        about = describe(self._path)
+        about = describe(self.path)
         if about.container == "FLAC":
             return None
         codec = _CODECS.get(about.subtype)
@@ -416,7 +418,7 @@ class _Job:
 
     def _open(self) -> AudioReader:
         unnamed = cast(BinaryIO, _Named(self._rewound(), self._place.source))
-        return open_audio(self._path or unnamed, raw=self._raw, partial=self._partial)
+        return open_audio(self.path or unnamed, raw=self._raw, partial=self._partial)
 
     def _decode_source(self) -> list[DetectedTone | Rejection]:
         with self._open() as reader:
@@ -516,15 +518,22 @@ class _Job:
         self.source_sha256 = read.hexdigest()
 
     def _encode_flac(self, target: _Hashing, cuts: Sequence[Cut], filler: Filler) -> None:
-        from dtmf_audio.libsndfile import describe, encode_file
+        from dtmf_audio.libsndfile import ERRORS, describe, encode_file
 
-        assert self._path is not None
-        about = describe(self._path)
+        assert self.path is not None
+        about = describe(self.path)
         self._file.seek(0)
         with tempfile.TemporaryFile(dir=self._place.folder) as encoded:
-            with self._open() as reader:
-                blocks = self._cut_blocks(reader, cuts, filler, BITS.get(about.subtype))
-                encode_file(encoded, blocks, about)
+            try:
+                with self._open() as reader:
+                    blocks = self._cut_blocks(reader, cuts, filler, BITS.get(about.subtype))
+                    encode_file(encoded, blocks, about)
+            except DtmfError:
+                raise
+            except ERRORS as error:
+                raise AudioFileError(
+                    f"{self._place.target}: cannot be encoded ({reason(error)}); free space, or {CONVERT}"
+                ) from error
             encoded.seek(0)
             splice_flac(self._rewound(), encoded, target)
         self.source_sha256 = _sha256(self._rewound())

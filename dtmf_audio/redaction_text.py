@@ -30,8 +30,9 @@ def report_text(report: RedactionReport, *, mask: bool = True) -> str:
     """
     outcome = report.outcome
     if outcome.cuts:
+        doubtful = f" and {_count(outcome.doubtful, 'near miss', 'near misses')}" if outcome.doubtful else ""
         lines = [
-            f"{report.source}: {_count(len(outcome.presses), 'press', 'presses')} cut in "
+            f"{report.source}: {_count(len(outcome.presses), 'press', 'presses')}{doubtful} cut in "
             f"{_count(len(outcome.cuts), 'place', 'places')}, replaced by {_PUT[report.settings.fill]}{_left(report)}"
         ]
         lines += [
@@ -94,7 +95,7 @@ def report_json(report: RedactionReport, *, mask: bool = True) -> str:
 
 def _cut_line(cut: Cut, report: RedactionReport, mask: bool) -> str:
     start_s, stop_s = cut.start / report.samplerate, cut.stop / report.samplerate
-    why = _count(cut.presses, "press", "presses") if cut.presses else "echo"
+    why = _count(cut.presses, "press", "presses") if cut.presses else "echo or near miss"
     keys = [
         press.tone.key
         for press in report.outcome.presses

@@ -67,6 +67,7 @@ _LOSSY = {
     "MPEG_LAYER_III": "MP3",
     "GSM610": "GSM",
 }
+_LOSSLESS = ("ALAC", "DWVW")
 _CODECS = {
     "PCM_S8": "s8",
     "PCM_U8": "u8",
@@ -199,10 +200,20 @@ class _Place:
     def of(cls, source: Source, target: Source, *, replace: bool) -> _Place:
         name, source_path = name_of(target, "standard output"), path_of(source)
         target_path = path_of(target)
-        common = {"source": name_of(source, "standard input"), "source_path": source_path, "target": name}
-        if target_path is None:
-            return cls(**common, target_path=None, folder=Path(tempfile.gettempdir()), replace=replace)  # type: ignore[arg-type]
-        path = Path(os.path.realpath(target_path))
+        path = None if target_path is None else Path(os.path.realpath(target_path))
+        if path is not None:
+            cls._check(path, name, source_path, replace=replace)
+        return cls(
+            source=name_of(source, "standard input"),
+            source_path=source_path,
+            target=name,
+            target_path=path,
+            folder=Path(tempfile.gettempdir()) if path is None else path.parent,
+            replace=replace,
+        )
+
+    @staticmethod
+    def _check(path: Path, name: str, source_path: str | None, *, replace: bool) -> None:
         if path.is_dir():
             raise AudioFileError(f"{name}: is a directory; give the path of a file in it")
         if not path.parent.is_dir():
@@ -216,7 +227,6 @@ class _Place:
                 )
             if not replace:
                 raise _exists(name)
-        return cls(**common, target_path=path, folder=path.parent, replace=replace)  # type: ignore[arg-type]
 
 
 def _exists(name: str) -> AudioFileError:
@@ -400,10 +410,10 @@ class _Job:
             suffix = "" if ENCODINGS.get(codec) else ("le" if little else "be")
             pcm = RawFormat(encoding=codec + suffix, samplerate=about.samplerate, channels=about.channels)
             return Patched(pcm, layout.data_start, layout.declared, layout.container)
-        kind = _LOSSY.get(about.subtype, "ADPCM" if "ADPCM" in about.subtype else None)
-        if kind is not None or codec is None:
+        if codec is None and not about.subtype.startswith(_LOSSLESS):
+            kind = _LOSSY.get(about.subtype, "ADPCM" if "ADPCM" in about.subtype else about.subtype)
             raise AudioFileError(
-                f"{name}: is {kind or about.subtype}, which is lossy: encoding it again would change every sample, not "
+                f"{name}: is {kind}, which is lossy: encoding it again would change every sample, not "
                 f"the digits alone; {CONVERT}"
             )
         raise AudioFileError(f"{name}: is {about.container}, which is not changed in places; {CONVERT}")

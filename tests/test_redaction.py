@@ -663,8 +663,9 @@ def test_lossy_formats_are_refused(folder: Path, name: str, subtype: str | None,
 
 
 def test_other_containers_are_refused(folder: Path) -> None:
-    sf.write("in.caf", a_call("159"), 8000, subtype="PCM_16")
-    assert refusal("in.caf", "out.wav") == f"in.caf: is CAF, which is not changed in places; {CONVERT}"
+    for subtype in ("PCM_16", "ALAC_16"):
+        sf.write("in.caf", a_call("159"), 8000, subtype=subtype)
+        assert refusal("in.caf", "out.wav") == f"in.caf: is CAF, which is not changed in places; {CONVERT}"
 
 
 def test_what_exists_is_not_replaced_unless_asked(folder: Path) -> None:

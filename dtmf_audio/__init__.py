@@ -17,10 +17,13 @@ if TYPE_CHECKING:
         InvalidSignalError,
         InvalidToneError,
         MissingLibraryError,
+        RedactionError,
     )
     from dtmf_audio.events import DetectedTone, Rejection, ToneStarted
     from dtmf_audio.files import decode_file
     from dtmf_audio.profiles import PROFILES, Profile
+    from dtmf_audio.redaction import RedactedAudio, redact
+    from dtmf_audio.redaction_files import RedactionReport, redact_file
     from dtmf_audio.stream import DecoderBank, StreamDecoder
     from dtmf_audio.synthesis import AudioFrame, Press, RenderedTone, Rendering, frames, render
     from dtmf_audio.tones import Pause, Tone, keys_of, parse_keys
@@ -43,6 +46,9 @@ __all__ = [
     "Pause",
     "Press",
     "Profile",
+    "RedactedAudio",
+    "RedactionError",
+    "RedactionReport",
     "Rejection",
     "RenderedTone",
     "Rendering",
@@ -54,6 +60,8 @@ __all__ = [
     "frames",
     "keys_of",
     "parse_keys",
+    "redact",
+    "redact_file",
     "render",
 ]
 
@@ -63,6 +71,8 @@ _NAMES_IN = {
     "events": ["DetectedTone", "Rejection", "ToneStarted"],
     "files": ["decode_file"],
     "profiles": ["PROFILES", "Profile"],
+    "redaction": ["RedactedAudio", "redact"],
+    "redaction_files": ["RedactionReport", "redact_file"],
     "stream": ["DecoderBank", "StreamDecoder"],
     "synthesis": ["AudioFrame", "Press", "RenderedTone", "Rendering", "frames", "render"],
     "tones": ["Pause", "Tone", "keys_of", "parse_keys"],

@@ -9,6 +9,7 @@
     ├── InvalidRequestError    (ValueError)  a body that is not the request, or the notification, that it should be
     ├── AudioFileError         (OSError)     a file or pipe that cannot be read or written as audio
     ├── MissingLibraryError    (ImportError) a library that only some uses need, and that is not installed
+    ├── RedactionError         (RuntimeError) digits that could not be taken out of a recording
     ├── DecoderError           (RuntimeError) a decoder under test that cannot be run, or answers nonsense
     └── GraphServiceError      (RuntimeError) what the emulated service answers with an error
 
@@ -43,6 +44,10 @@ class AudioFileError(DtmfError, OSError):
 
 class MissingLibraryError(DtmfError, ImportError):
     """A library is needed that is not installed with the package; the message says how to install it."""
+
+
+class RedactionError(DtmfError, RuntimeError):
+    """Digits that are still heard in what should be without them, or samples that changed and should not have."""
 
 
 class DecoderError(DtmfError, RuntimeError):

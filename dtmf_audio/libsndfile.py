@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import functools
 import io
+import os
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -93,3 +96,42 @@ def encode(
         for block in blocks:
             file.write(block)
     return encoded.getvalue()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What libsndfile calls the parts of a file's format."""
+
+    container: str
+    subtype: str
+    endian: str
+    samplerate: int
+    channels: int
+
+
+def describe(path: str) -> About:
+    """Return what kind of file it is; it must be one that libsndfile reads."""
+    with sf.SoundFile(path) as file:
+        return About(
+            container=file.format,
+            subtype=file.subtype,
+            endian=file.endian,
+            samplerate=file.samplerate,
+            channels=file.channels,
+        )
+
+
+def encode_file(target: IO[bytes], blocks: Iterable[Block], about: About) -> None:
+    """Write a whole file of blocks ``(m, channels)`` that hold what shall be stored into one that is open."""
+    handle = target.fileno() if os.name == "posix" else target
+    with sf.SoundFile(
+        handle,
+        "w",
+        samplerate=about.samplerate,
+        channels=about.channels,
+        format=about.container,
+        subtype=about.subtype,
+        closefd=False,
+    ) as file:
+        for block in blocks:
+            file.write(block)

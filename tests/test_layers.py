@@ -46,6 +46,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"columns", "keys", "signals", "goertzel", "judgement", "detector", "presses", "recent_audio", "examination"},
     "stream": WORDS | {"signals", "goertzel", "receiver"},
     "decoder": WORDS | {"signals", "goertzel", "stream"},
+    "pan": {"events"},
+    "redaction": WORDS | {"signals", "decoder", "pan"},
     "conformance": set(),
     "conformance.sender_limits": {"errors"},
     "conformance.sender_edges": {"signals"},
@@ -62,6 +64,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "audio_write": {"errors", "signals", "pcm", "places", "libsndfile"},
     "audio_io": {"errors", "signals", "pcm", "pcm_stream", "places", "libsndfile", "wav_header", "audio_write"},
     "files": WORDS | {"signals", "goertzel", "stream", "decoder", "audio_io"},
+    "redaction_bytes": {"errors", "signals", "channel", "pcm", "pcm_stream", "redaction"},
+    "redaction_files": WORDS
+    | {"signals", "files", "audio_io", "pcm", "places", "libsndfile", "wav_header", "redaction", "redaction_bytes"},
+    "redaction_text": {"units", "redaction", "redaction_files"},
+    "cli_redact": {"errors", "audio_io", "redaction_files", "redaction_text"},
     "formats": WORDS | {"synthesis"},
     "plot_labels": set(),
     "plot": WORDS | {"signals", "overview", "audio_write", "formats", "plot_labels"},
@@ -72,6 +79,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": WORDS
     | {
         "",
+        "cli_redact",
         "signals",
         "synthesis",
         "channel",
@@ -92,7 +100,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "conformance.sender_text",
     },
     "__main__": {"cli"},
-    "": WORDS | {"stream", "decoder", "synthesis", "files"},
+    "": WORDS | {"stream", "decoder", "synthesis", "files", "redaction", "redaction_files"},
 }
 # The conformance tests judge what a user can call: they know nothing of the receiver's inner rooms.
 CALLABLE = WORDS | {"", "signals", "synthesis", "channel", "stream", "decoder", "audio_io"}
@@ -123,6 +131,7 @@ NOT_BELOW_TESTING = {
     "cli",
     "cli_emulate",
     "cli_outputs",
+    "cli_redact",
     "__main__",
     *(name for name in MAY_IMPORT if name.split(".")[0] == "graph"),
 }
@@ -153,6 +162,8 @@ PURE = {name for name in MAY_IMPORT if name in WORDS} | {
     "formats",
     "overview",
     "plot_labels",
+    "pan",
+    "redaction",
     *(f"graph.{name}" for name in GRAPH),
     *(name for name in MAY_IMPORT if name.startswith("conformance.sender")),
 }

@@ -6,19 +6,19 @@ above 1 the tones are sharp, the recording runs fast. Receivers allow 2 % and pr
 How it is found
 ---------------
 The receiver itself looks for the presses, for it is the best judge of what a press is: the signal is decoded again and
-again, each time as if its rate were another one (:func:`trial_rates`): at steps of 4 %, from 12 % slow to 12 % fast, and
-at the rates that files have. Each tone it hears gives two frequencies, to a few hundredths of a percent, and these are
-right whatever key it took them for. Then every factor that puts some press on a key is tried on all presses
-(:func:`fits`): the likelihood is that of presses which scatter around the sixteen keys, all moved by the factor, by what
-they are seen to scatter, among which a few are anything at all.
+again, each time as if its rate were another one: at steps of 4 %, from 12 % slow to 12 % fast (:func:`tape_rates`),
+and at the rates that files have (:func:`file_rates`). Each tone it hears gives two frequencies, to a few hundredths of
+a percent, and these are right whatever key it took them for. Then every factor that puts some press on a key is tried
+on all presses (:func:`fits`): the likelihood is that of presses which scatter around the sixteen keys, all moved by
+the factor, by what they are seen to scatter, among which a few are anything at all.
 
 What cannot be told
 -------------------
-The frequencies of DTMF are almost a geometric series: 770/697, 852/770, 941/852, 1336/1209, 1477/1336 and 1633/1477 all
-lie from 1.1045 to 1.1065. Sped up by 1.105, 1 becomes 5 and 5 becomes 9. The keys at the edges tell, since they leave the
-keypad; else the steps of 1.1045 and 1.1065 do, if the sender keeps its frequencies to about 0.1 %. What is left is
-*ambiguous* and says so. And a recording whose presses are all heard within 1.8 % of keys at its own rate is never
-called anything but right: the same sound may be 5555 at the right speed or 1111 on a fast tape.
+The frequencies of DTMF are almost a geometric series: 770/697, 852/770, 941/852, 1336/1209, 1477/1336 and 1633/1477
+all lie from 1.1045 to 1.1065. Sped up by 1.105, 1 becomes 5 and 5 becomes 9. The keys at the edges tell, since they
+leave the keypad; else the steps of 1.1045 and 1.1065 do, if the sender keeps its frequencies to about 0.1 %. What is
+left is *ambiguous* and says so. And a recording whose presses are all heard within 1.8 % of keys at its own rate is
+never called anything but right, or ambiguous: the same sound may be 5555 at the right speed or 1111 on a fast tape.
 
 One or two different keys never make a speed: other signalling has pairs of tones too.
 """
@@ -36,7 +36,7 @@ import numpy.typing as npt
 
 from dtmf_audio.errors import InvalidSettingError, InvalidSignalError
 from dtmf_audio.events import DetectedTone, Rejection
-from dtmf_audio.signals import MAX_SAMPLERATE, MIN_SAMPLERATE, Samples, as_channels, check_samplerate
+from dtmf_audio.signals import MAX_SAMPLERATE, MIN_SAMPLERATE, Samples, as_channels, check_samplerate, to_float
 from dtmf_audio.stream import StreamDecoder
 from dtmf_audio.tones import HIGH_HZ, LOW_HZ
 
@@ -57,6 +57,13 @@ RIGHT_PRIOR = 7.0  # logarithm of the odds for the right speed, before anything 
 RIVAL_MARGIN = 4.0  # chosen: likelihoods that differ by less than this logarithm are both possible: fifty to one
 LEAST_KEYS = 3  # different ones; see above
 LEAST_SHARE = 0.75  # of the presses that must lie on keys
+
+COMMON_OFFSET_PCT = 0.2  # chosen: clocks are better, and presses that are off by less need a tape of 1.103 to 1.107
+PAIR_WINDOW_MS = 24.0  # fits into a press of 45 ms wherever it begins
+PAIR_WINDOW_SAMPLES = 256  # where the rate is far too high for the audio, a press is short
+PAIR_SHARE = 0.8  # of the power, in two lines: SNR of 8 dB
+PAIR_WEAKER = 0.02  # -17 dB: the twist that is looked for
+PAIR_LEAST_DB = -66.0  # of full scale: two steps of a 16-bit sample are no tone
 
 MOST_PRESSES = 500  # more tell nothing new
 BLOCK_SAMPLES = 2**20  # of the signal, decoded together
@@ -85,8 +92,8 @@ class SpeedEstimate:
         Frequencies of the recording over those that were sent; 1.0 unless the verdict is ``OTHER``.
     uncertainty : float
         Of the factor, one standard deviation, as far as the presses scatter; NaN where no press tells.
-    n_presses : int
-        Presses that speak for it.
+    n_presses, n_keys : int
+        Presses that speak for it, and on how many different keys.
     reason : str
         In words.
     verdict : Verdict
@@ -98,6 +105,7 @@ class SpeedEstimate:
     factor: float
     uncertainty: float
     n_presses: int
+    n_keys: int
     reason: str
     verdict: Verdict
     alternatives: tuple[float, ...] = ()
@@ -169,8 +177,14 @@ def estimate_speed(signal: npt.ArrayLike, samplerate: int, *, channel: int | Non
             "leave channel out to hear all"
         )
     numbers = range(n_channels) if channel is None else [channel]
-    found = [_heard(columns[:, number], rate, trial, number) for trial in trial_rates(rate) for number in numbers]
-    return judge(distinct(itertools.chain.from_iterable(found)), rate)
+    heard: list[PressPitch] = []
+    for trials in (tape_rates(rate), file_rates(rate)):
+        heard += (press for each in trials for n in numbers for press in _heard(columns[:, n], rate, each, n))
+        presses = distinct(heard)
+        estimate = judge(presses, rate)
+        if _beyond_doubt(estimate, len(presses)):
+            break
+    return estimate
 
 
 def corrected_rate(samplerate: int, speed: float) -> int:
@@ -201,23 +215,80 @@ def at_rate(event: DetectedTone | Rejection, samplerate: int) -> DetectedTone | 
 
 
 def looks_off(tones: Sequence[DetectedTone]) -> bool:
-    """Whether what was heard leaves it open that the speed is another one, so that it is worth looking.
+    """Whether tones that were heard may be others, sped up by a whole step of the keypad: all are off by as much.
 
-    Presses that are all off by as much, even by a quarter of a percent, may be others sped up by a whole step of the
-    keypad; and where none is heard there may be none or all of them off.
+    A tape of just one step, 1.105, escapes; to look at every recording would make decoding several times as slow.
     """
-    offsets = np.array([(tone.low_offset_pct, tone.high_offset_pct) for tone in tones])  # (n, 2)
-    return not tones or abs(float(np.median(offsets))) > 0.2
+    offsets = [(tone.low_offset_pct, tone.high_offset_pct) for tone in tones]
+    return bool(offsets) and abs(float(np.median(offsets))) > COMMON_OFFSET_PCT
 
 
-def trial_rates(samplerate: int) -> list[int]:
-    """Rates at which to look for presses: as of tapes, then as of headers that are wrong, none twice."""
-    trials: list[float] = [samplerate / step for step in TAPE_STEPS]
+def may_hold_pairs(signal: npt.ArrayLike, samplerate: int, *, channel: int | None = None) -> bool:
+    """Whether some windows of a signal hold little but two tones, whatever their frequencies: the least of presses.
+
+    It spares speech and silence the search for presses. Whatever is not sure of its answer says yes.
+    """
+    columns = as_channels(signal)
+    lengths = {round(PAIR_WINDOW_MS * samplerate / 1000), min(PAIR_WINDOW_SAMPLES, len(columns))}
+    for number in range(columns.shape[1]) if channel is None else [channel]:
+        for length in lengths:
+            found = 0
+            step = length * (BLOCK_SAMPLES // 16 // length + 1)
+            for first in range(0, len(columns) - length + 1, step):
+                part = columns[first : first + step, number]
+                windows = to_float(part[: len(part) // length * length], np.float32).reshape(-1, length)
+                found += int(_holds_pair(windows).sum())
+                if found >= LEAST_KEYS:
+                    return True
+    return False
+
+
+def _holds_pair(windows: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Whether two lines hold nearly all of the power of each window, (n, length)."""
+    length = windows.shape[1]
+    loud = np.abs(windows).max(axis=1, initial=0.0) > 10 ** (PAIR_LEAST_DB / 20)
+    held = np.zeros(len(windows), dtype=np.bool_)
+    if not loud.any() or length < 32:
+        return held
+    power = np.abs(np.fft.rfft(windows[loud] * np.hanning(length).astype(np.float32), axis=1)) ** 2  # (n, bins)
+    power[:, :2] = 0.0  # DC
+    total = power.sum(axis=1)
+    lines = []
+    for _ in range(2):
+        peak = np.argmax(power, axis=1)
+        bins = np.clip(peak[:, np.newaxis] + np.arange(-2, 3), 0, power.shape[1] - 1)
+        lines.append(np.take_along_axis(power, bins, axis=1).sum(axis=1))
+        np.put_along_axis(power, bins, 0.0, axis=1)
+    held[loud] = (lines[0] + lines[1] > PAIR_SHARE * total) & (lines[1] > PAIR_WEAKER * lines[0])
+    return held
+
+
+def tape_rates(samplerate: int) -> list[int]:
+    """Rates at which to look for presses on tapes that run fast or slow."""
+    return [rate for rate in (round(samplerate / step) for step in TAPE_STEPS) if _possible(rate)]
+
+
+def file_rates(samplerate: int) -> list[int]:
+    """Rates at which to look for presses in files whose headers are wrong, none where a tape is looked for."""
+    trials = [samplerate / step for step in TAPE_STEPS]
     for rate in itertools.chain(RATES, (samplerate / ratio for ratio in RATIOS)):
         if all(abs(math.log(rate / trial)) > NEAR_PCT / 200 for trial in trials):
             trials.append(rate)
-    rounded = dict.fromkeys(round(trial) for trial in trials)
-    return [rate for rate in rounded if MIN_SAMPLERATE <= rate <= MAX_SAMPLERATE]
+    return [rate for rate in map(round, trials[len(TAPE_STEPS) :]) if _possible(rate)]
+
+
+def _possible(samplerate: int) -> bool:
+    return MIN_SAMPLERATE <= samplerate <= MAX_SAMPLERATE
+
+
+def _beyond_doubt(estimate: SpeedEstimate, n_presses: int) -> bool:
+    """Whether the presses on tapes alone tell the speed.
+
+    Some keys at the rate of another file are keys on a tape as well, but no more than four different ones: those in
+    the corner of the keypad that two of its steps lead to.
+    """
+    keys = {Verdict.RIGHT: 2, Verdict.OTHER: 5}.get(estimate.verdict, 17)
+    return estimate.n_presses == n_presses and estimate.n_keys >= keys
 
 
 def _heard(samples: npt.NDArray[np.generic], samplerate: int, trial: int, channel: int) -> list[PressPitch]:
@@ -309,9 +380,9 @@ def _fitted(low: Logs, high: Logs, begin: float) -> Fit | None:
     n = int(on_key.sum())
     freedom = max(1, 2 * n - 1)
     scatter = max(LEAST_SCATTER_PCT / 100, math.sqrt(float(offsets @ offsets) / freedom))
-    of_key = (
-        math.log((1 - STRAY_ODDS) / 16) - math.log(2 * math.pi * scatter**2)
-    ) * n - float(offsets @ offsets) / 2 / scatter**2
+    of_key = (math.log((1 - STRAY_ODDS) / 16) - math.log(2 * math.pi * scatter**2)) * n - float(
+        offsets @ offsets
+    ) / 2 / scatter**2
     stray = math.log(STRAY_ODDS / STRAY_AREA) * (len(low) - n)
     return Fit(
         factor=math.exp(moved),
@@ -373,6 +444,7 @@ def judge(presses: Sequence[PressPitch], samplerate: int) -> SpeedEstimate:
         factor=best.factor,
         uncertainty=best.uncertainty,
         n_presses=best.n_presses,
+        n_keys=best.n_keys,
         reason=f"{_of(best.n_presses, total)} {are(best.factor, samplerate)}",
         verdict=Verdict.OTHER,
     )
@@ -387,16 +459,18 @@ def _believable(factor: float, samplerate: int) -> bool:
     """Whether a tape or a wrong header can make such a factor, and presses at it are heard in full."""
     if abs(factor - 1) <= TAPE_PCT / 100:
         return True
-    return any(abs(math.log(samplerate / factor / rate)) <= NEAR_PCT / 100 for rate in trial_rates(samplerate)[7:])
+    return any(abs(math.log(samplerate / factor / rate)) <= NEAR_PCT / 100 for rate in file_rates(samplerate))
 
 
 def _estimate(verdict: Verdict, n_presses: int, reason: str) -> SpeedEstimate:
-    return SpeedEstimate(factor=1.0, uncertainty=math.nan, n_presses=n_presses, reason=reason, verdict=verdict)
+    return SpeedEstimate(
+        factor=1.0, uncertainty=math.nan, n_presses=n_presses, n_keys=0, reason=reason, verdict=verdict
+    )
 
 
 def _right(fit: Fit, total: int) -> SpeedEstimate:
     reason = f"{_of(fit.n_presses, total)} {'is' if fit.n_presses == 1 else 'are'} at the right speed"
-    return replace(_estimate(Verdict.RIGHT, fit.n_presses, reason), uncertainty=fit.uncertainty)
+    return replace(_estimate(Verdict.RIGHT, fit.n_presses, reason), uncertainty=fit.uncertainty, n_keys=fit.n_keys)
 
 
 def _ambiguous(rivals: Sequence[Fit]) -> SpeedEstimate:

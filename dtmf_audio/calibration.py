@@ -37,7 +37,7 @@ import numpy.typing as npt
 from dtmf_audio.errors import InvalidSettingError, InvalidSignalError
 from dtmf_audio.events import DetectedTone, Rejection
 from dtmf_audio.signals import MAX_SAMPLERATE, MIN_SAMPLERATE, Samples, as_channels, check_samplerate, to_float
-from dtmf_audio.stream import StreamDecoder
+from dtmf_audio.stream import DecoderBank
 from dtmf_audio.tones import HIGH_HZ, LOW_HZ
 
 TAPE_STEPS = (0.885, 0.92, 0.96, 1.0, 1.04, 1.08, 1.12)  # chosen: 2.1 % apart from the middle; 2.4 % is heard
@@ -176,10 +176,11 @@ def estimate_speed(signal: npt.ArrayLike, samplerate: int, *, channel: int | Non
             f"channel {channel} asked for, the signal has {n_channels} (0 to {n_channels - 1}); "
             "leave channel out to hear all"
         )
-    numbers = range(n_channels) if channel is None else [channel]
+    if channel is not None:
+        columns = columns[:, channel : channel + 1]
     heard: list[PressPitch] = []
     for trials in (tape_rates(rate), file_rates(rate)):
-        heard += (press for each in trials for n in numbers for press in _heard(columns[:, n], rate, each, n))
+        heard += (press for trial in trials for press in _heard(columns, rate, trial))
         presses = distinct(heard)
         estimate = judge(presses, rate)
         if _beyond_doubt(estimate, len(presses)):
@@ -291,15 +292,16 @@ def _beyond_doubt(estimate: SpeedEstimate, n_presses: int) -> bool:
     return estimate.n_presses == n_presses and estimate.n_keys >= keys
 
 
-def _heard(samples: npt.NDArray[np.generic], samplerate: int, trial: int, channel: int) -> list[PressPitch]:
-    """Return the presses that are heard in one channel as if its rate were the trial's."""
-    stream = StreamDecoder(trial, channel=channel, announce=False)
+def _heard(columns: npt.NDArray[np.generic], samplerate: int, trial: int) -> list[PressPitch]:
+    """Return the presses that are heard in all channels, (n, channels), as if the rate were the trial's."""
+    bank = DecoderBank(columns.shape[1], trial, announce=False)
     tones: list[PressPitch] = []
-    for first in range(0, len(samples), BLOCK_SAMPLES):
-        tones += pitches(stream.feed(samples[first : first + BLOCK_SAMPLES]), samplerate)
+    step = max(1, BLOCK_SAMPLES // columns.shape[1])
+    for first in range(0, len(columns), step):
+        tones += pitches(bank.feed(columns[first : first + step].T), samplerate)
         if len(tones) >= MOST_PRESSES:
             return tones[:MOST_PRESSES]
-    return tones + pitches(stream.flush(), samplerate)
+    return tones + pitches(bank.flush(), samplerate)
 
 
 def pitches(events: Iterable[object], samplerate: int) -> list[PressPitch]:
@@ -445,7 +447,7 @@ def judge(presses: Sequence[PressPitch], samplerate: int) -> SpeedEstimate:
         uncertainty=best.uncertainty,
         n_presses=best.n_presses,
         n_keys=best.n_keys,
-        reason=f"{_of(best.n_presses, total)} {are(best.factor, samplerate)}",
+        reason=f"{in_words(best.factor, samplerate)}: {_of(best.n_presses, total)} fit",
         verdict=Verdict.OTHER,
     )
 
@@ -489,12 +491,13 @@ def _of(n: int, total: int) -> str:
     return f"{n} of {_presses(total)}"
 
 
-def are(factor: float, samplerate: int) -> str:
-    """Say in words how fast: ``are 5.1 % fast``, or ``are as of 16000 Hz audio marked 8000 Hz``."""
-    true = samplerate / factor
-    for rate in RATES:
-        if rate != samplerate and abs(true / rate - 1) <= RATE_PCT / 100:
-            return f"sound as if {rate} Hz were the true rate, not {samplerate} Hz"
+def in_words(factor: float, samplerate: int) -> str:
+    """Say how fast: ``5.1 % fast``, or ``2 times as high as they should be, as if 8000 Hz were marked 16000 Hz``."""
     if abs(factor - 1) <= TAPE_PCT / 100:
-        return f"are {100 * abs(factor - 1):.1f} % {'fast' if factor > 1 else 'slow'}"
-    return f"are {factor:.3g} times as high as they should be"
+        how = f"{100 * abs(factor - 1):.1f} % {'fast' if factor > 1 else 'slow'}"
+    else:
+        how = f"{factor:.4g} times as high as they should be"
+    for rate in RATES:
+        if rate != samplerate and abs(samplerate / factor / rate - 1) <= RATE_PCT / 100:
+            return f"{how}, as if {rate} Hz were marked {samplerate} Hz"
+    return how

@@ -23,6 +23,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dtmf_audio.cli_speed import add_speed, speed_told
 from dtmf_audio.conformance.sender_limits import SENDER_LIMITS
 from dtmf_audio.errors import AudioFileError, DtmfError, InvalidRequestError, InvalidSettingError, InvalidSignalError
 from dtmf_audio.profiles import PROFILES
@@ -30,6 +31,7 @@ from dtmf_audio.tones import Pause, Tone, keys_of, parse_keys
 
 if TYPE_CHECKING:
     from dtmf_audio.audio_io import RawFormat
+    from dtmf_audio.calibration import SpeedEstimate
     from dtmf_audio.conformance.sender import SenderReport
     from dtmf_audio.events import DetectedTone, Rejection
     from dtmf_audio.synthesis import Rendering
@@ -272,6 +274,7 @@ def _add_decode(commands: Any) -> None:
         "q24 has the limits of ITU-T Q.24, the others those of an administration or of ETSI",
     )
     parser.add_argument("--partial", action="store_true", help="decode what is there of a file that breaks off")
+    add_speed(parser)
     parser.add_argument(
         "--goertzel",
         choices=("matrix", "resonator"),
@@ -538,12 +541,18 @@ def _decode_file(file: str, raw: RawFormat | None, args: argparse.Namespace) -> 
                 of = f" of {total / reader.samplerate:.0f} s" if total else ""
                 bar.show(done, total, lambda drawn: f"{reader.name}: {drawn}{seconds}{of}")
 
+            def tell(estimate: SpeedEstimate) -> None:
+                bar.erase()
+                _to_stderr(speed_told(estimate, reader.name, asked=args.speed == "auto"))
+
             for event in iter_reader(
                 reader,
                 channel=args.channel,
                 profile=args.profile,
                 goertzel=args.goertzel,
                 progress=progress,
+                speed=args.speed,
+                on_speed=tell,
                 explain=args.explain,
             ):
                 if isinstance(event, DetectedTone):

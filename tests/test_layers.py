@@ -45,6 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"columns", "keys", "signals", "goertzel", "judgement", "detector", "presses", "recent_audio", "examination"},
     "stream": WORDS | {"signals", "goertzel", "receiver"},
     "decoder": WORDS | {"signals", "goertzel", "stream"},
+    "calibration": WORDS | {"signals", "stream"},
     "conformance": set(),
     "conformance.sender_limits": {"errors"},
     "conformance.sender_edges": {"signals"},
@@ -60,9 +61,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wav_header": {"pcm", "signals"},
     "audio_write": {"errors", "signals", "pcm", "places", "libsndfile"},
     "audio_io": {"errors", "signals", "pcm", "pcm_stream", "places", "libsndfile", "wav_header", "audio_write"},
-    "files": WORDS | {"signals", "goertzel", "stream", "decoder", "audio_io"},
+    "files": WORDS | {"signals", "goertzel", "stream", "decoder", "calibration", "pcm", "audio_io"},
     "graph": set(),
     "formats": WORDS | {"synthesis"},
+    "cli_speed": {"calibration"},
     "cli": WORDS
     | {
         "",
@@ -71,6 +73,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "channel",
         "goertzel",
         "audio_io",
+        "calibration",
+        "cli_speed",
         "files",
         "formats",
         "graph.models",
@@ -81,7 +85,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "conformance.sender_text",
     },
     "__main__": {"cli"},
-    "": WORDS | {"stream", "decoder", "synthesis", "files"},
+    "": WORDS | {"stream", "decoder", "calibration", "synthesis", "files"},
 }
 # The conformance tests judge what a user can call: they know nothing of the receiver's inner rooms.
 CALLABLE = WORDS | {"", "signals", "synthesis", "channel", "stream", "decoder", "audio_io"}
@@ -103,7 +107,13 @@ for number, name in enumerate(GRAPH + GRAPH_SERVED):
     earlier = {f"graph.{room}" for room in (GRAPH + GRAPH_SERVED)[:number]}
     MAY_IMPORT[f"graph.{name}"] = WORDS | {"signals", "synthesis", "channel", "stream"} | earlier
 # What people's own tests use: all that lies below the command line.
-NOT_BELOW_TESTING = {"", "cli", "__main__", *(name for name in MAY_IMPORT if name.split(".")[0] == "graph")}
+NOT_BELOW_TESTING = {
+    "",
+    "cli",
+    "cli_speed",
+    "__main__",
+    *(name for name in MAY_IMPORT if name.split(".")[0] == "graph"),
+}
 MAY_IMPORT["testing"] = set(MAY_IMPORT) - NOT_BELOW_TESTING
 MAY_IMPORT["testing_plugin"] = {"testing"}
 PURE = {name for name in MAY_IMPORT if name in WORDS} | {
@@ -125,6 +135,7 @@ PURE = {name for name in MAY_IMPORT if name in WORDS} | {
     "receiver",
     "stream",
     "decoder",
+    "calibration",
     *(f"graph.{name}" for name in GRAPH),
     *(name for name in MAY_IMPORT if name.startswith("conformance.sender")),
 }

@@ -156,6 +156,8 @@ class Table:
         print(f"{'':<52}{'files':>6}{'errors':>8}{'bound':>9}   verdicts")
 
     def row(self, label: str, outcomes: list[tuple[bool, SpeedEstimate]]) -> None:
+        if not outcomes:
+            return
         errors = sum(not right for right, _ in outcomes)
         verdicts = ", ".join(f"{n} {verdict}" for verdict, n in Counter(e.verdict for _, e in outcomes).items())
         bound = 100 * upper_share(errors, len(outcomes))

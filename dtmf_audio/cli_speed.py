@@ -35,8 +35,7 @@ def speed_told(estimate: SpeedEstimate, name: str, *, asked: bool) -> str:
     """
     told = f"dtmf-audio: warning: {name}: "
     if estimate.verdict == "other" and asked:
-        factor = f"{estimate.factor:.4f} ± {max(estimate.uncertainty, 0.0001):.4f}"
-        return f"dtmf-audio: {name}: the tones are {estimate.reason}; decoded at speed {factor}\n"
+        return f"dtmf-audio: {name}: the tones are {estimate.reason}; decoded at speed {_short(estimate.factor)}\n"
     if estimate.verdict == "other":
         return (
             f"{told}the tones are {estimate.reason}; decode with --speed auto, or --speed {_short(estimate.factor)}\n"
@@ -50,7 +49,8 @@ def speed_told(estimate: SpeedEstimate, name: str, *, asked: bool) -> str:
 
 
 def _short(factor: float) -> str:
-    return f"{factor:.4g}"
+    """Write a factor to about a twentieth of a percent, which is more than decoding needs."""
+    return f"{factor:.3f}".rstrip("0").rstrip(".") if factor >= 0.5 else f"{factor:.4g}"
 
 
 def _speed(text: str) -> float | Literal["auto"]:

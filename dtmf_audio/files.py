@@ -310,7 +310,7 @@ def _decoded(
 ) -> Iterator[DetectedTone | Rejection]:
     """Decode blocks at a speed, and let ``beginning`` keep what it needs of them."""
     try:
-        rate = reader.samplerate if factor == 1.0 else corrected_rate(reader.samplerate, factor)
+        rate = corrected_rate(reader.samplerate, factor)
     except InvalidSettingError as error:
         raise InvalidSettingError(f"{reader.name}: {error}") from error
     streams = {
@@ -371,7 +371,7 @@ class _Beginning:
         """Estimate the speed; None where the samples are none that can be decoded, which the decoder tells better."""
         try:
             return estimate_speed(np.concatenate(self._blocks), self._samplerate, channel=self._channel)
-        except (InvalidSignalError, ValueError):
+        except InvalidSignalError:
             return None
 
     def estimate_if_off(self) -> SpeedEstimate | None:

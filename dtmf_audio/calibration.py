@@ -25,7 +25,6 @@ One or two different keys never make a speed: other signalling has pairs of tone
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -41,11 +40,11 @@ from dtmf_audio.stream import DecoderBank
 from dtmf_audio.tones import HIGH_HZ, LOW_HZ
 
 TAPE_STEPS = (0.885, 0.92, 0.96, 1.0, 1.04, 1.08, 1.12)  # chosen: 2.1 % apart from the middle; 2.4 % is heard
-TAPE_PCT = 12.0  # how far from 1 a tape may run; beyond, only what the rates of files make is believed
+TAPE_PCT = 12.0  # how far from 1 a tape may run; beyond, only the ratios of files' rates are believed
 RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # Hz, that files have
 RATIOS = (0.5, 2 / 3, 1.5, 2.0, 44100 / 48000, 48000 / 44100, 11025 / 16000, 16000 / 11025)
 NEAR_PCT = 2.4  # around a trial, what the receiver hears
-RATE_PCT = 0.3  # chosen: clocks are better; a factor so close to a ratio of rates is called one
+RATE_PCT = 0.5  # chosen: clocks and senders are better; R2 backward is four keys at 0.694, 0.7 % from 11025/16000
 
 RIGHT_PCT = 1.8  # quoted: ITU-T Q.24 table A-1, NTT's and Brazil's column: must operate; no speed at all is no less
 RIGHT_PRESS_PCT = 2.4  # of one press at the right speed: what the default profile takes
@@ -272,10 +271,15 @@ def tape_rates(samplerate: int) -> list[int]:
 def file_rates(samplerate: int) -> list[int]:
     """Rates at which to look for presses in files whose headers are wrong, none where a tape is looked for."""
     trials = [samplerate / step for step in TAPE_STEPS]
-    for rate in itertools.chain(RATES, (samplerate / ratio for ratio in RATIOS)):
+    for rate in _true_rates(samplerate):
         if all(abs(math.log(rate / trial)) > NEAR_PCT / 200 for trial in trials):
             trials.append(rate)
     return [rate for rate in map(round, trials[len(TAPE_STEPS) :]) if _possible(rate)]
+
+
+def _true_rates(samplerate: int) -> list[float]:
+    """Rates that the audio of a file may have whose header states another one."""
+    return [*RATES, *(samplerate / ratio for ratio in RATIOS)]
 
 
 def _possible(samplerate: int) -> bool:
@@ -440,8 +444,8 @@ def judge(presses: Sequence[PressPitch], samplerate: int) -> SpeedEstimate:
     rivals = [fit for fit in others[1:] if best.log_likelihood - fit.log_likelihood < RIVAL_MARGIN]
     if rivals:
         return _ambiguous([best, *rivals])
-    if best.n_presses <= int(at_one.sum()) and abs(best.factor - 1) > 0.05:
-        return _right(right, total) if right is not None else _ambiguous([best])
+    if right is not None and best.n_presses <= int(at_one.sum()) and abs(best.factor - 1) > 0.05:
+        return _right(right, total)
     return SpeedEstimate(
         factor=best.factor,
         uncertainty=best.uncertainty,
@@ -461,7 +465,7 @@ def _believable(factor: float, samplerate: int) -> bool:
     """Whether a tape or a wrong header can make such a factor, and presses at it are heard in full."""
     if abs(factor - 1) <= TAPE_PCT / 100:
         return True
-    return any(abs(math.log(samplerate / factor / rate)) <= NEAR_PCT / 100 for rate in file_rates(samplerate))
+    return any(abs(math.log(samplerate / factor / rate)) <= RATE_PCT / 100 for rate in _true_rates(samplerate))
 
 
 def _estimate(verdict: Verdict, n_presses: int, reason: str) -> SpeedEstimate:

@@ -156,7 +156,8 @@ def estimate_speed(signal: npt.ArrayLike, samplerate: int, *, channel: int | Non
     Returns
     -------
     SpeedEstimate
-        The signal is decoded at its right speed by ``decode(signal, corrected_rate(samplerate, estimate.factor))``.
+        The signal is decoded at its right speed by ``decode(signal, corrected_rate(samplerate, estimate.factor))``:
+        sample indices are then those of the signal, and seconds those of what was recorded.
 
     Raises
     ------

@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dtmf_audio.calibration import SpeedEstimate, corrected_rate, estimate_speed
     from dtmf_audio.decoder import decode
     from dtmf_audio.errors import (
         AudioFileError,
@@ -52,11 +53,14 @@ __all__ = [
     "Rejection",
     "RenderedTone",
     "Rendering",
+    "SpeedEstimate",
     "StreamDecoder",
     "Tone",
     "ToneStarted",
+    "corrected_rate",
     "decode",
     "decode_file",
+    "estimate_speed",
     "frames",
     "keys_of",
     "parse_keys",
@@ -66,6 +70,7 @@ __all__ = [
 ]
 
 _NAMES_IN = {
+    "calibration": ["SpeedEstimate", "corrected_rate", "estimate_speed"],
     "decoder": ["decode"],
     "errors": [name for name in __all__ if name.endswith("Error")],
     "events": ["DetectedTone", "Rejection", "ToneStarted"],

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dtmf_audio import cli_emulate, cli_outputs, cli_plot, cli_redact
+from dtmf_audio.cli_speed import add_speed, speed_told
 from dtmf_audio.conformance.sender_limits import SENDER_LIMITS
 from dtmf_audio.errors import AudioFileError, DtmfError, InvalidRequestError, InvalidSettingError, InvalidSignalError
 from dtmf_audio.profiles import PROFILES
@@ -33,6 +34,7 @@ from dtmf_audio.tones import Pause, Tone, parse_keys
 
 if TYPE_CHECKING:
     from dtmf_audio.audio_io import RawFormat
+    from dtmf_audio.calibration import SpeedEstimate
     from dtmf_audio.conformance.sender import SenderReport
     from dtmf_audio.events import DetectedTone, Rejection
     from dtmf_audio.synthesis import Press, Rendering
@@ -271,6 +273,7 @@ def _add_decode(commands: Any) -> None:
         "q24 has the limits of ITU-T Q.24, the others those of an administration or of ETSI",
     )
     parser.add_argument("--partial", action="store_true", help="decode what is there of a file that breaks off")
+    add_speed(parser)
     parser.add_argument(
         "--goertzel",
         choices=("matrix", "resonator"),
@@ -558,6 +561,10 @@ def _decode_file(file: str, raw: RawFormat | None, heading: Iterator[str], args:
             of = f" of {total / reader.samplerate:.0f} s" if total else ""
             bar.show(done, total, lambda drawn: f"{reader.name}: {drawn}{seconds}{of}")
 
+        def tell(estimate: SpeedEstimate) -> None:
+            bar.erase()
+            _to_stderr(speed_told(estimate, reader.name, asked=args.speed == "auto"))
+
         def events() -> Iterator[DetectedTone | Rejection]:
             nonlocal found
             for event in iter_reader(
@@ -566,6 +573,8 @@ def _decode_file(file: str, raw: RawFormat | None, heading: Iterator[str], args:
                 profile=args.profile,
                 goertzel=args.goertzel,
                 progress=progress,
+                speed=args.speed,
+                on_speed=tell,
                 explain=args.explain,
             ):
                 found = found or isinstance(event, DetectedTone)

@@ -48,6 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "decoder": WORDS | {"signals", "goertzel", "stream"},
     "pan": {"events"},
     "redaction": WORDS | {"signals", "decoder", "pan"},
+    "calibration": WORDS | {"signals", "stream"},
     "conformance": set(),
     "conformance.sender_limits": {"errors"},
     "conformance.sender_edges": {"signals"},
@@ -63,7 +64,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wav_header": {"pcm", "signals"},
     "audio_write": {"errors", "signals", "pcm", "places", "libsndfile"},
     "audio_io": {"errors", "signals", "pcm", "pcm_stream", "places", "libsndfile", "wav_header", "audio_write"},
-    "files": WORDS | {"signals", "goertzel", "stream", "decoder", "audio_io"},
     "redaction_bytes": {"errors", "signals", "channel", "pcm", "pcm_stream", "redaction"},
     "redaction_files": WORDS
     | {"signals", "files", "audio_io", "pcm", "places", "libsndfile", "wav_header", "redaction", "redaction_bytes"},
@@ -76,6 +76,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "plot_files": WORDS | {"stream", "audio_io", "files", "overview", "plot", "plot_page"},
     "cli_plot": WORDS | {"audio_io", "plot_files"},
     "cli_outputs": WORDS | {"audio_io", "files", "formats"},
+    "files": WORDS | {"signals", "goertzel", "stream", "decoder", "calibration", "pcm", "audio_io"},
+    "cli_speed": {"calibration"},
     "cli": WORDS
     | {
         "",
@@ -85,6 +87,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "channel",
         "goertzel",
         "audio_io",
+        "calibration",
+        "cli_speed",
         "files",
         "cli_outputs",
         "cli_plot",
@@ -100,7 +104,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "conformance.sender_text",
     },
     "__main__": {"cli"},
-    "": WORDS | {"stream", "decoder", "synthesis", "files", "redaction", "redaction_files"},
+    "": WORDS | {"stream", "decoder", "calibration", "synthesis", "files", "redaction", "redaction_files"},
 }
 # The conformance tests judge what a user can call: they know nothing of the receiver's inner rooms.
 CALLABLE = WORDS | {"", "signals", "synthesis", "channel", "stream", "decoder", "audio_io"}
@@ -132,6 +136,7 @@ NOT_BELOW_TESTING = {
     "cli_emulate",
     "cli_outputs",
     "cli_redact",
+    "cli_speed",
     "__main__",
     *(name for name in MAY_IMPORT if name.split(".")[0] == "graph"),
 }
@@ -164,6 +169,7 @@ PURE = {name for name in MAY_IMPORT if name in WORDS} | {
     "plot_labels",
     "pan",
     "redaction",
+    "calibration",
     *(f"graph.{name}" for name in GRAPH),
     *(name for name in MAY_IMPORT if name.startswith("conformance.sender")),
 }

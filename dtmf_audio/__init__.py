@@ -16,6 +16,8 @@ if TYPE_CHECKING:
         InvalidSettingError,
         InvalidSignalError,
         InvalidToneError,
+        MissingLibraryError,
+        ScanError,
     )
     from dtmf_audio.events import DetectedTone, Rejection, ToneStarted
     from dtmf_audio.files import decode_file
@@ -38,12 +40,14 @@ __all__ = [
     "InvalidSettingError",
     "InvalidSignalError",
     "InvalidToneError",
+    "MissingLibraryError",
     "Pause",
     "Press",
     "Profile",
     "Rejection",
     "RenderedTone",
     "Rendering",
+    "ScanError",
     "StreamDecoder",
     "Tone",
     "ToneStarted",

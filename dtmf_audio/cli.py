@@ -23,6 +23,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dtmf_audio import cli_scan
 from dtmf_audio.conformance.sender_limits import SENDER_LIMITS
 from dtmf_audio.errors import AudioFileError, DtmfError, InvalidRequestError, InvalidSettingError, InvalidSignalError
 from dtmf_audio.profiles import PROFILES
@@ -113,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_render(commands)
     _add_decode(commands)
     _add_check(commands)
+    cli_scan.add(commands)
     _add_tones(commands)
     _add_conformance(commands)
     return parser

@@ -8,8 +8,10 @@
     ├── InvalidSignalError     (ValueError)  an array that is not audio: its type, shape or values
     ├── InvalidRequestError    (ValueError)  a body that is not the request, or the notification, that it should be
     ├── AudioFileError         (OSError)     a file or pipe that cannot be read or written as audio
+    ├── MissingLibraryError    (ImportError) a library that only some uses need, and that is not installed
     ├── DecoderError           (RuntimeError) a decoder under test that cannot be run, or answers nonsense
-    └── GraphServiceError      (RuntimeError) what the emulated service answers with an error
+    ├── GraphServiceError      (RuntimeError) what the emulated service answers with an error
+    └── ScanError              (RuntimeError) workers or a scheduler that a scan cannot go on without
 
 Each message names the problem, the place and the remedy, and shows both what was found and what was
 wanted. Arguments are checked once, where they enter; nothing further in checks them again.
@@ -40,6 +42,10 @@ class AudioFileError(DtmfError, OSError):
     """An audio file or pipe that cannot be opened, read, understood or written."""
 
 
+class MissingLibraryError(DtmfError, ImportError):
+    """A library is needed that is not installed with the package; the message says how to install it."""
+
+
 class DecoderError(DtmfError, RuntimeError):
     """A decoder that is to be judged and cannot be run, or whose answer cannot be understood."""
 
@@ -63,3 +69,7 @@ class GraphServiceError(DtmfError, RuntimeError):
         self.code = code
         self.message = message
         self.retry_after_s = retry_after_s
+
+
+class ScanError(DtmfError, RuntimeError):
+    """A scan of many files cannot go on: its workers do not start, or the cluster is not there."""

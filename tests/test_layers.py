@@ -63,6 +63,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "files": WORDS | {"signals", "goertzel", "stream", "decoder", "audio_io"},
     "graph": set(),
     "formats": WORDS | {"synthesis"},
+    "scan_rows": WORDS | {"formats"},
+    "scan_find": WORDS | {"places", "scan_rows"},
+    "scan_decode": WORDS | {"audio_io", "files", "places", "scan_find", "scan_rows"},
+    "scan_pool": WORDS | {"scan_find", "scan_rows", "scan_decode"},
+    "scan_cluster": WORDS | {"", "scan_find", "scan_rows", "scan_decode"},
+    "scan_output": WORDS | {"audio_write", "places", "scan_rows"},
+    "scan": WORDS | {"", "scan_cluster", "scan_decode", "scan_find", "scan_output", "scan_pool", "scan_rows"},
+    "cli_scan": WORDS | {"scan"},
     "cli": WORDS
     | {
         "",
@@ -73,6 +81,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "audio_io",
         "files",
         "formats",
+        "cli_scan",
         "graph.models",
         "conformance",
         "conformance.page",
@@ -103,7 +112,7 @@ for number, name in enumerate(GRAPH + GRAPH_SERVED):
     earlier = {f"graph.{room}" for room in (GRAPH + GRAPH_SERVED)[:number]}
     MAY_IMPORT[f"graph.{name}"] = WORDS | {"signals", "synthesis", "channel", "stream"} | earlier
 # What people's own tests use: all that lies below the command line.
-NOT_BELOW_TESTING = {"", "cli", "__main__", *(name for name in MAY_IMPORT if name.split(".")[0] == "graph")}
+NOT_BELOW_TESTING = {"", "cli", "cli_scan", "__main__", *(name for name in MAY_IMPORT if name.split(".")[0] == "graph")}
 MAY_IMPORT["testing"] = set(MAY_IMPORT) - NOT_BELOW_TESTING
 MAY_IMPORT["testing_plugin"] = {"testing"}
 PURE = {name for name in MAY_IMPORT if name in WORDS} | {
@@ -125,6 +134,7 @@ PURE = {name for name in MAY_IMPORT if name in WORDS} | {
     "receiver",
     "stream",
     "decoder",
+    "scan_rows",
     *(f"graph.{name}" for name in GRAPH),
     *(name for name in MAY_IMPORT if name.startswith("conformance.sender")),
 }

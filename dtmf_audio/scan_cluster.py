@@ -26,6 +26,7 @@ BATCH_BYTES = 2**23
 AHEAD = 3  # batches for each thread: none waits, and the scheduler holds little
 CONNECT_S = 10.0
 LOST_S = 10.0  # how long the scheduler may be away
+RESULT_S = 60.0  # for the rows of a batch to come here
 
 
 def decode_on_cluster(files: Sequence[Planned], settings: ScanSettings, address: str) -> Iterator[Row]:
@@ -109,13 +110,11 @@ class _Batches:
         from dtmf_audio.scan_decode import given_up
 
         batch = self._running.pop(future)
+        if future.status in ("cancelled", "lost"):
+            raise self._lost()
         try:
-            if future.status in ("cancelled", "lost"):
-                raise self._lost()
-            rows: list[Row] = future.result(timeout=60)
-        except ScanError:
-            raise
-        except KilledWorker as error:
+            rows: list[Row] = future.result(timeout=RESULT_S)
+        except KilledWorker:
             for planned in batch:
                 if planned.file not in self._alone:
                     self._alone.add(planned.file)
@@ -123,7 +122,6 @@ class _Batches:
                 else:
                     problem = "the workers that decoded it died; scan it alone, with more memory"
                     yield given_up(planned, self._settings, problem)
-            del error
             return
         except (OSError, TimeoutError) as error:
             raise self._lost() from error

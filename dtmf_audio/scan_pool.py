@@ -239,10 +239,22 @@ def _work(connection: Connection, settings: ScanSettings, decode: Decode | None)
         from dtmf_audio.scan_decode import decode_planned
 
         decode = decode_planned
+    _silence()
     with contextlib.suppress(EOFError, OSError):
         connection.send(None)
         while True:
             connection.send(decode(connection.recv(), settings))
+
+
+def _silence() -> None:
+    """Drop what libraries in C write to standard error, as one for MP3 does: it would lie across the progress bar.
+
+    Not before the worker is loaded, so that a script that cannot be loaded says why.
+    """
+    with contextlib.suppress(OSError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2)
+        os.close(null)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import math
 import sys
 import time
@@ -102,7 +103,10 @@ def run(args: argparse.Namespace) -> int:
     from dtmf_audio.scan import scan_to_file
 
     bar = _Bar()
+    logged = logging.root.manager.disable
     try:
+        if args.dask is not None:
+            logging.disable()  # distributed tells of a lost scheduler with tracebacks; the error says it in a line
         end = scan_to_file(
             args.paths,
             args.output,
@@ -124,6 +128,7 @@ def run(args: argparse.Namespace) -> int:
         raise
     finally:
         bar.erase()
+        logging.disable(logged)
     if end.errors:
         which = "its row says why" if end.errors == 1 else "their rows say why"
         _say(f"{end.errors} of {end.files} files could not be used; {which} (status error)")

@@ -17,6 +17,7 @@ become rows with an error, since in ten thousand files nobody would miss them.
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import stat
@@ -212,6 +213,12 @@ def mtime_text(mtime_ns: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{ns:09}Z"
 
 
+def mtime_ns(text: str) -> int:
+    """Read what :func:`mtime_text` wrote."""
+    seconds = (datetime.fromisoformat(text[:19] + "Z") - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)
+    return 1_000_000_000 * seconds + int(text[20:29])
+
+
 # --- URLs --------------------------------------------------------------------------------------------------------
 
 
@@ -240,24 +247,26 @@ def file_system(url: str) -> tuple[Any, str]:
     return system, path
 
 
-def facts_of(system: Any, path: str) -> tuple[int | None, str | None, str]:
+def facts_of(system: Any, path: str, info: dict[str, Any] | None = None) -> tuple[int | None, str | None, str]:
     """Return the size, the time of the last change and the identity of a file at a URL.
 
     A store without such a time has something else that changes with the file, which fsspec knows.
     """
-    info = system.info(path)
+    if info is None:
+        info = system.info(path)
     size = info.get("size")
     changed = next(
         (info[name] for name in ("mtime", "LastModified", "last_modified", "updated") if info.get(name)), None
     )
     mtime = None
+    if isinstance(changed, str):
+        with contextlib.suppress(ValueError):
+            changed = datetime.fromisoformat(changed)
     if isinstance(changed, datetime):
         whole = changed if changed.tzinfo else changed.replace(tzinfo=UTC)
         mtime = mtime_text(round((whole - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1)) * 1000)
     elif isinstance(changed, int | float):
         mtime = mtime_text(round(changed * 1e6) * 1000)  # a float of seconds has no more
-    elif isinstance(changed, str):
-        mtime = changed
     identity = identity_of(size, mtime) if mtime is not None else identity_of(size, system.ukey(path))
     return size, mtime, identity
 
@@ -268,20 +277,20 @@ def _at_url(url: str) -> Iterator[Planned]:
     first, separator, rest = url.partition("::")
     try:
         if any(mark in first for mark in ("*[" if first.startswith("http") else "*?[")):
-            paths: list[str] = []
-            for match in system.glob(path):
-                paths += _in_folder(system, match) if system.isdir(match) else [match]
-            if not paths:
+            held: dict[str, dict[str, Any]] = {}
+            for match, info in system.glob(path, detail=True).items():
+                held |= _in_folder(system, match) if info.get("type") == "directory" else {match: info}
+            if not held:
                 raise AudioFileError(f"{url}: matches no file; check the pattern")
         elif system.isdir(path):
-            paths = _in_folder(system, path)
+            held = _in_folder(system, path)
         elif system.exists(path):
-            paths = [path]
+            held = {path: system.info(path)}
         else:
             raise AudioFileError(f"{url}: there is no such file or folder; check the URL")
         protocol = system.protocol if isinstance(system.protocol, str) else system.protocol[0]
-        for each in paths:
-            size, _, identity = facts_of(system, each)
+        for each, info in held.items():
+            size, _, identity = facts_of(system, each, info)
             yield Planned(
                 file=system.unstrip_protocol(each) + separator + rest,
                 path=each,
@@ -296,6 +305,10 @@ def _at_url(url: str) -> Iterator[Planned]:
         raise AudioFileError(f"{url}: cannot be listed ({reason(error)}); check the URL and your rights") from error
 
 
-def _in_folder(system: Any, folder: str) -> list[str]:
-    inner = (path for path in system.find(folder) if _is_audio(path))
-    return [path for path in inner if not any(part.startswith(".") for part in path[len(folder) :].split("/"))]
+def _in_folder(system: Any, folder: str) -> dict[str, dict[str, Any]]:
+    """Return the audio files below a folder, and what the store says of them; one answer for a thousand of them."""
+    return {
+        path: info
+        for path, info in system.find(folder, detail=True).items()
+        if _is_audio(path) and not any(part.startswith(".") for part in path[len(folder) :].split("/"))
+    }

@@ -29,6 +29,7 @@ from typing import Any, BinaryIO, NamedTuple, Self
 from dtmf_audio.audio_write import replace_file
 from dtmf_audio.errors import AudioFileError, InvalidSettingError, MissingLibraryError
 from dtmf_audio.places import reason
+from dtmf_audio.scan_find import mtime_ns, mtime_text
 from dtmf_audio.scan_rows import (
     COLUMNS,
     TEXTS,
@@ -89,6 +90,7 @@ class Journal:
         self._settings = settings
         self._entries: dict[str, _Entry] = {}
         self._synced_s = time.monotonic()
+        self._remove_when_closed = False
         ending = self._output.suffix.lower()
         if ending not in ENDINGS:
             raise InvalidSettingError(
@@ -268,8 +270,10 @@ class Journal:
                 _write_finished(file, self._output.suffix.lower(), lines)
                 file.flush()
                 os.fsync(file.fileno())
-        with contextlib.suppress(OSError):
+        try:
             self._path.unlink()
+        except OSError:  # Windows, as long as it is open
+            self._remove_when_closed = True
 
     def _lines(self, journal: BinaryIO, files: Iterable[str]) -> Iterator[bytes]:
         for file in files:
@@ -285,6 +289,9 @@ class Journal:
             with contextlib.suppress(AudioFileError):
                 self._sync()
         os.close(self._descriptor)
+        if self._remove_when_closed:
+            with contextlib.suppress(OSError):
+                self._path.unlink()
 
     def _remove_if_empty(self) -> None:
         if not self._entries:
@@ -375,6 +382,8 @@ def _write_parquet(file: BinaryIO, results: Iterable[FileResult]) -> None:
     pa = _pyarrow("")
 
     def kind(name: str) -> Any:
+        if name == "mtime":
+            return pa.timestamp("ns", tz="UTC")
         return pa.string() if name in TEXTS else pa.int64() if name in WHOLE else pa.float64()
 
     schema = pa.schema([(name, kind(name)) for name in COLUMNS])
@@ -392,7 +401,16 @@ def _table(pa: Any, schema: Any, rows: list[dict[str, Any]]) -> Any:
     columns = {name: [row[name] for row in rows] for name in COLUMNS}
     for name in ("file", "error"):
         columns[name] = [None if text is None else in_utf8(text) for text in columns[name]]
+    columns["mtime"] = pa.array([_within_int64(text) for text in columns["mtime"]], pa.int64()).cast(
+        schema.field("mtime").type
+    )
     return pa.table(columns, schema=schema)
+
+
+def _within_int64(mtime: str | None) -> int | None:
+    """Return nanoseconds since 1970; None before 1678 and after 2262, which Parquet cannot tell."""
+    ns = None if mtime is None else mtime_ns(mtime)
+    return ns if ns is not None and -(2**63) <= ns < 2**63 else None
 
 
 def _parquet_results(path: Path) -> Iterator[FileResult]:
@@ -400,4 +418,11 @@ def _parquet_results(path: Path) -> Iterator[FileResult]:
     with pa.parquet.ParquetFile(path) as file:
         if tuple(file.schema_arrow.names) != COLUMNS:
             raise ValueError("not the columns of a scan")
-        yield from unflattened(row for batch in file.iter_batches() for row in batch.to_pylist())
+        yield from unflattened(row for batch in file.iter_batches() for row in _dicts(pa, batch))
+
+
+def _dicts(pa: Any, batch: Any) -> Iterator[dict[str, Any]]:
+    place = batch.schema.get_field_index("mtime")
+    whole = batch.set_column(place, "mtime", batch.column(place).cast(pa.int64()))  # Python's times have no ns
+    for row in whole.to_pylist():
+        yield row | {"mtime": None if row["mtime"] is None else mtime_text(row["mtime"])}

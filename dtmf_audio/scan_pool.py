@@ -151,8 +151,6 @@ class _Pool:
         for worker in sorted(self._workers, key=lambda each: len(each.files)):
             while self._queue and worker.has_room_for(self._queue[0]):
                 worker.send(self._queue.popleft())
-                if self._attempts.get(worker.files[-1].file):
-                    break  # what killed one worker is tried alone
 
     def _heard(self, worker: _Worker) -> Iterator[Row]:
         """Yield all that a worker has to say."""

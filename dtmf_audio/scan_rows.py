@@ -25,6 +25,7 @@ happened on the way.
 from __future__ import annotations
 
 import csv
+import functools
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
@@ -87,7 +88,12 @@ class ScanSettings:
 
     def digest(self) -> str:
         """Return twelve characters that differ where the rows may."""
-        return hashlib.sha256(json.dumps(self.told(), sort_keys=True).encode()).hexdigest()[:12]
+        return _digest(self)
+
+
+@functools.cache
+def _digest(settings: ScanSettings) -> str:
+    return hashlib.sha256(json.dumps(settings.told(), sort_keys=True).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

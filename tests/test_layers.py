@@ -68,7 +68,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scan_decode": WORDS | {"audio_io", "files", "places", "scan_find", "scan_rows"},
     "scan_pool": WORDS | {"scan_find", "scan_rows", "scan_decode"},
     "scan_cluster": WORDS | {"", "scan_find", "scan_rows", "scan_decode"},
-    "scan_output": WORDS | {"audio_write", "places", "scan_rows"},
+    "scan_output": WORDS | {"audio_write", "places", "scan_find", "scan_rows"},
     "scan": WORDS | {"", "scan_cluster", "scan_decode", "scan_find", "scan_output", "scan_pool", "scan_rows"},
     "cli_scan": WORDS | {"scan"},
     "cli": WORDS

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from dtmf_audio.errors import InvalidSettingError
 from dtmf_audio.profiles import Profile, get_profile
 from dtmf_audio.scan_cluster import decode_on_cluster
-from dtmf_audio.scan_find import Planned, find_files
+from dtmf_audio.scan_find import Paths, Planned, find_files
 from dtmf_audio.scan_output import Journal
 from dtmf_audio.scan_pool import cores, decode_in_processes
 from dtmf_audio.scan_rows import FileResult, Row, ScanSettings
@@ -27,8 +27,6 @@ __all__ = ["FileResult", "ScanState", "scan", "scan_to_file"]
 
 TIMEOUT_S = 600.0  # chosen: a day of stereo MP3 takes a quarter of it
 MAX_DURATION_H = 24.0  # chosen: the longest loggers begin a new file every day
-
-Paths = Iterable[str | os.PathLike[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +73,7 @@ def scan(
 
     Parameters
     ----------
-    paths : iterable of str or os.PathLike
+    paths : str, os.PathLike, or iterable of them
         Files, folders with all below them, patterns (``calls/**/*.wav``), and URLs that fsspec knows.
     profile : str or Profile
         Limits of the receiver.

@@ -26,6 +26,7 @@ BATCH_BYTES = 2**23
 AHEAD = 3  # batches for each thread: none waits, and the scheduler holds little
 CONNECT_S = 10.0
 LOST_S = 10.0  # how long the scheduler may be away
+STAFFED_S = 60.0  # how long there may be no worker: clusters start them when there is work
 RESULT_S = 60.0  # for the rows of a batch to come here
 
 
@@ -79,9 +80,9 @@ class _Batches:
 
     def rows(self) -> Iterator[Row]:
         threads = self._threads()
-        answered_s = time.monotonic()
+        answered_s = staffed_s = time.monotonic()
         while self._batches or self._running:
-            while self._batches and len(self._running) < AHEAD * threads:
+            while self._batches and len(self._running) < AHEAD * max(1, threads):
                 self._submit(self._batches.popleft())
             try:
                 future = self._done.get(timeout=1.0)
@@ -91,9 +92,15 @@ class _Batches:
                         raise self._lost() from None
                     continue
                 answered_s = time.monotonic()
-                threads = self._threads() or threads
+                threads = self._threads()
+                if threads:
+                    staffed_s = answered_s
+                elif answered_s - staffed_s > STAFFED_S:
+                    raise ScanError(
+                        f"{self._address}: the scheduler has no workers; start some, dask worker {self._address}"
+                    ) from None
                 continue
-            answered_s = time.monotonic()
+            answered_s = staffed_s = time.monotonic()
             yield from self._finished(future)
 
     def _submit(self, batch: list[Planned]) -> None:
@@ -137,8 +144,6 @@ class _Batches:
             threads: int = sum(self._client.nthreads().values())
         except Exception as error:
             raise self._lost() from error
-        if not threads and not self._running:
-            raise ScanError(f"{self._address}: the scheduler has no workers; start some, dask worker {self._address}")
         return threads
 
     def _lost(self) -> ScanError:

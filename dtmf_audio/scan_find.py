@@ -37,6 +37,9 @@ ENDINGS = (
 _HERE = {"memory"}  # file systems that another process has its own of
 
 
+Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+
+
 class Planned(NamedTuple):
     """A file to decode, or to report.
 
@@ -52,12 +55,12 @@ class Planned(NamedTuple):
     only_here: bool = False
 
 
-def find_files(paths: Iterable[str | os.PathLike[str]]) -> list[Planned]:
+def find_files(paths: Paths) -> list[Planned]:
     """Find the files of a scan.
 
     Parameters
     ----------
-    paths : iterable of str or os.PathLike
+    paths : str, os.PathLike, or iterable of them
         Files, folders, patterns (``calls/**/*.wav``), and URLs of files, folders and patterns.
 
     Returns
@@ -72,6 +75,8 @@ def find_files(paths: Iterable[str | os.PathLike[str]]) -> list[Planned]:
     MissingLibraryError
         A URL is given, and fsspec, or what it needs for this one, is not installed.
     """
+    if isinstance(paths, str | os.PathLike):
+        paths = [paths]
     given = sorted({os.fspath(path) for path in paths})
     if not given:
         raise InvalidSettingError("there is nothing to scan; give files, folders, patterns or URLs")
@@ -167,7 +172,8 @@ class _Walk:
             self._report(name, "is no regular file; use decode for pipes")
             return
         identity = identity_of(*size_and_mtime(status))
-        self.found[name] = Planned(file=name, path=name, size_bytes=status.st_size, identity=identity)
+        path = str(Path(name).absolute())  # a cluster's workers stand elsewhere
+        self.found[name] = Planned(file=name, path=path, size_bytes=status.st_size, identity=identity)
 
     def _is_new(self, status: os.stat_result) -> bool:
         key = (status.st_dev, status.st_ino)

@@ -54,6 +54,7 @@ SYNC_S = 5.0  # chosen: a crash of the machine costs so much work; to sync after
 TABLE_ROWS = 2**16  # of Parquet held at a time
 
 _FORMAT = 1
+_HEADER_BEGINS = b'{"scan": '
 
 
 class _Entry(NamedTuple):
@@ -89,8 +90,10 @@ class Journal:
         self._name = str(self._output)
         self._settings = settings
         self._entries: dict[str, _Entry] = {}
+        self._end = 0
         self._synced_s = time.monotonic()
         self._remove_when_closed = False
+        self._worth_keeping = True  # what the journal holds, until it is known to be nothing
         ending = self._output.suffix.lower()
         if ending not in ENDINGS:
             raise InvalidSettingError(
@@ -114,8 +117,7 @@ class Journal:
         try:
             self._end = self._begin(force)
         except BaseException:
-            self._remove_if_empty()
-            os.close(self._descriptor)
+            self.close()
             raise
 
     # --- what is there already ---
@@ -125,12 +127,12 @@ class Journal:
         if force:
             self._cut(0)
         size = os.fstat(self._descriptor).st_size
-        if size and (end := self._read(size)):
+        if size and (end := self._read()):
             self._cut(end)
             return end
+        self._worth_keeping = False
         held = None if force else self._finished_rows()
         self._cut(0)
-        self._end = 0
         header = {"scan": _FORMAT, "settings": self._settings.digest(), "made_with": self._settings.told()}
         self._write(json.dumps(header).encode() + b"\n")
         try:
@@ -139,15 +141,16 @@ class Journal:
                     self.append(row_of(result, identity_of(result.size_bytes, result.mtime)))
         except ValueError as error:
             raise InvalidSettingError(self._not_a_scan()) from error
+        self._worth_keeping = False  # it is all in the output
         return self._end
 
-    def _read(self, size: int) -> int:
+    def _read(self) -> int:
         """Read the journal; return where its last whole line ends, 0 if there is none."""
         with os.fdopen(os.dup(self._descriptor), "rb") as file:
             file.seek(0)
             line = file.readline()
-            if not line.endswith(b"\n") and size < 65_536:
-                return 0  # the very first line is not whole
+            if _is_torn_header(line):
+                return 0
             self._check_header(line)
             end = len(line)
             for line in file:
@@ -219,6 +222,7 @@ class Journal:
         start = self._end + len(front)
         self._write(front + text + b"\n")
         self._entries[row.file] = _Entry(row.identity, row.outcome, start, len(text))
+        self._worth_keeping = True
         if time.monotonic() - self._synced_s > SYNC_S:
             self._sync()
 
@@ -270,10 +274,7 @@ class Journal:
                 _write_finished(file, self._output.suffix.lower(), lines)
                 file.flush()
                 os.fsync(file.fileno())
-        try:
-            self._path.unlink()
-        except OSError:  # Windows, as long as it is open
-            self._remove_when_closed = True
+        self._worth_keeping = False
 
     def _lines(self, journal: BinaryIO, files: Iterable[str]) -> Iterator[bytes]:
         for file in files:
@@ -282,23 +283,22 @@ class Journal:
             yield journal.read(entry.length)
 
     def close(self) -> None:
-        """Close the journal, and remove it if there is nothing in it."""
-        if not self._entries:
-            self._remove_if_empty()
-        else:
+        """Close the journal, and remove it if nothing is lost with it."""
+        if self._worth_keeping:
             with contextlib.suppress(AudioFileError):
                 self._sync()
+        else:
+            self._remove()
         os.close(self._descriptor)
         if self._remove_when_closed:
             with contextlib.suppress(OSError):
                 self._path.unlink()
 
-    def _remove_if_empty(self) -> None:
-        if not self._entries:
-            with contextlib.suppress(OSError, AudioFileError):
-                first = os.pread(self._descriptor, 9, 0) if hasattr(os, "pread") else b""
-                if first in (b"", b'{"scan": '):
-                    self._path.unlink()
+    def _remove(self) -> None:
+        try:
+            self._path.unlink()
+        except OSError:  # Windows, as long as it is open
+            self._remove_when_closed = True
 
     def __enter__(self) -> Self:
         return self
@@ -307,6 +307,13 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _is_torn_header(line: bytes) -> bool:
+    """Whether the first line is all that a crash left of a header, or the zeros that it left instead."""
+    if line.endswith(b"\n"):
+        return False
+    return line.startswith(_HEADER_BEGINS) or _HEADER_BEGINS.startswith(line) or not line.strip(b"\0")
 
 
 def _open_locked(path: Path, name: str) -> int:

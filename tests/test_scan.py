@@ -245,6 +245,14 @@ def test_patterns_name_files_of_any_ending(tmp_path):
     assert names_in(tmp_path, f"{tmp_path}/a/**/*.dat") == ["a/1.dat", "a/b/2.dat"]
 
 
+def test_names_are_as_given_and_workers_get_the_whole_path(tmp_path, monkeypatch):
+    write(tmp_path, "calls/a.wav", b"x")
+    monkeypatch.chdir(tmp_path)
+    for given in ("calls", "./calls", "calls/a.wav", Path("calls")):
+        (planned,) = find_files(given)
+        assert (planned.file, planned.path) == ("calls/a.wav", str(tmp_path / "calls/a.wav"))
+
+
 def test_a_name_with_brackets_is_a_name(tmp_path):
     path = write(tmp_path, "call[1].wav", b"x")
     assert names_in(tmp_path, path) == ["call[1].wav"]
@@ -503,7 +511,7 @@ def test_a_journal_that_a_crash_left_is_cut_at_its_last_whole_line(corpus, truth
     assert output.read_bytes() == truth
 
 
-@pytest.mark.parametrize("n_bytes", [0, 1, 30])
+@pytest.mark.parametrize("n_bytes", [0, 1, 9, 30])
 def test_a_journal_whose_first_line_is_not_whole_is_begun_anew(corpus, truth, tmp_path, n_bytes):
     scan_some(corpus, tmp_path / "r.jsonl", 5)
     part = tmp_path / "r.jsonl.part"
@@ -552,8 +560,10 @@ def test_files_that_are_gone_leave_the_table(tmp_path):
 def test_other_settings_are_refused_without_force(corpus, tmp_path):
     output = tmp_path / "r.jsonl"
     scan_some(corpus, output, 5)
+    part = (tmp_path / "r.jsonl.part").read_bytes()
     with pytest.raises(InvalidSettingError, match=r"begun with another profile and mask; .* --force"):
         scan_to_file([corpus], output, jobs=0, max_duration_h=MAX_DURATION_H, mask=True, profile="q24")
+    assert (tmp_path / "r.jsonl.part").read_bytes() == part, "what is done is not lost"
     scan_to_file([corpus], output, jobs=0, mask=True, force=True)
     assert "•" in rows_of(output.read_bytes())[0]["tones"][0]["key"]
     with pytest.raises(InvalidSettingError, match="made with other settings or another version"):
@@ -561,9 +571,12 @@ def test_other_settings_are_refused_without_force(corpus, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "data"), [("r.jsonl", b'{"a": 1}\n'), ("r.jsonl", b"\xff\xfe"), ("r.csv", b"a,b\n1,2\n")]
+    ("name", "data"),
+    [("r.jsonl", b'{"a": 1}\n'), ("r.jsonl", b"\xff\xfe"), ("r.parquet", b"PAR1 no"), ("r.csv", b"a,b\n1,2\n")],
 )
 def test_an_output_that_is_something_else_is_never_lost(corpus, tmp_path, name, data):
+    if name == "r.parquet":
+        pytest.importorskip("pyarrow")
     path = write(tmp_path, name, data)
     with pytest.raises(InvalidSettingError, match="is not the result of a scan; replace it with --force"):
         scan_to_file([corpus], path, jobs=0)
@@ -571,11 +584,23 @@ def test_an_output_that_is_something_else_is_never_lost(corpus, tmp_path, name, 
     assert os.listdir(tmp_path) == [name]  # noqa: PTH208
 
 
-def test_a_file_in_the_journals_place_is_never_lost(corpus, tmp_path):
-    path = write(tmp_path, "r.jsonl.part", b"my notes\n")
+@pytest.mark.parametrize("data", [b"my notes\n", b"my notes", b"{}\n", b"\n"])
+def test_a_file_in_the_journals_place_is_never_lost(corpus, tmp_path, data):
+    path = write(tmp_path, "r.jsonl.part", data)
     with pytest.raises(InvalidSettingError, match="is not the journal of a scan"):
         scan_to_file([corpus], tmp_path / "r.jsonl", jobs=0)
-    assert path.read_bytes() == b"my notes\n"
+    assert path.read_bytes() == data
+
+
+def test_a_finished_output_stays_alone_when_a_repeated_scan_fails(tmp_path):
+    write(tmp_path, "calls/a.wav", wav(pressed("1")))
+    output = tmp_path / "r.jsonl"
+    scan_to_file(tmp_path / "calls", output, jobs=0)
+    before = output.read_bytes()
+    with pytest.raises(AudioFileError, match="no such file"):
+        scan_to_file(tmp_path / "cals", output, jobs=0)
+    assert output.read_bytes() == before
+    assert sorted(os.listdir(tmp_path)) == ["calls", "r.jsonl"]  # noqa: PTH208
 
 
 def test_two_scans_cannot_write_one_file(tmp_path):

@@ -148,8 +148,8 @@ class _Bar:
         self._shown = False
 
     def show(self, state: ScanState) -> None:
-        if self.state is None:
-            self._begin_s = time.monotonic()  # the files are found
+        if state.done - state.resumed <= 1:
+            self._begin_s = time.monotonic()  # the files are found, or the workers have started
         self.state = state
         now_s = time.monotonic()
         if self._on_terminal and now_s - self._drawn_s >= BETWEEN_S:

@@ -104,8 +104,13 @@ def _named(name: str) -> list[str]:
         raise AudioFileError("the name of a file is empty; give a path")
     if name == "-":
         raise AudioFileError("-: a scan cannot read standard input; use decode, or give a path")
-    if Path(name).exists() or Path(name).is_symlink():
-        return [str(Path(name))]
+    try:
+        if Path(name).exists() or Path(name).is_symlink():
+            return [str(Path(name))]
+    except OSError as error:
+        raise AudioFileError(
+            f"{name}: cannot be opened ({reason(error)}); check the path and its permissions"
+        ) from error
     if not glob.has_magic(name):
         raise AudioFileError(f"{name}: there is no such file or folder; check the path")
     matches = [str(Path(match)) for match in glob.glob(name, recursive=True)]  # noqa: PTH207  # may be absolute
@@ -152,18 +157,21 @@ class _Walk:
             except OSError as error:
                 self._report(name, f"the folder cannot be read ({reason(error)}); change its permissions")
                 continue
-            below = []
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_symlink():
-                    self._links.append(entry.path)
-                elif entry.is_dir(follow_symlinks=False):
-                    if (inner := self._stat(entry.path)) is not None:
-                        below.append((entry.path, inner))
-                elif _is_audio(entry.name) and (inner := self._stat(entry.path)) is not None:
-                    self._file(entry.path, inner)
-            folders += reversed(below)
+            below = (self._entry(entry) for entry in entries if not entry.name.startswith("."))
+            folders += reversed([(entry, inner) for entry, inner in below if inner is not None])
+
+    def _entry(self, entry: os.DirEntry[str]) -> tuple[str, os.stat_result | None]:
+        """Take up a file or a link; return a folder to look into, with its status."""
+        try:
+            if entry.is_symlink():
+                self._links.append(entry.path)
+            elif entry.is_dir(follow_symlinks=False):
+                return entry.path, self._stat(entry.path)
+            elif _is_audio(entry.name) and (status := self._stat(entry.path)) is not None:
+                self._file(entry.path, status)
+        except OSError as error:
+            self._report(entry.path, f"cannot be looked at ({reason(error)}); check its permissions")
+        return entry.path, None
 
     def _file(self, name: str, status: os.stat_result) -> None:
         if not self._is_new(status):

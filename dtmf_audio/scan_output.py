@@ -19,7 +19,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import stat
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -101,7 +100,11 @@ class Journal:
             )
         if ending == ".parquet":
             _pyarrow(self._name)
-        if self._output.exists() and not stat.S_ISREG(self._output.stat().st_mode):
+        try:
+            is_other = self._output.exists() and not self._output.is_file()
+        except OSError as error:
+            raise AudioFileError(f"{self._name}: cannot be looked at ({reason(error)}); write elsewhere") from error
+        if is_other:
             raise AudioFileError(f"{self._name}: is no regular file; give the path of one, or of one to be made")
         if not self._output.parent.is_dir():
             raise AudioFileError(

@@ -153,19 +153,19 @@ class _Pool:
                 worker.send(self._queue.popleft())
 
     def _heard(self, worker: _Worker) -> Iterator[Row]:
-        """Yield all that a worker has to say."""
+        """Yield the row that a worker has sent, or what comes of its end."""
         try:
-            while worker.files and worker.connection.poll():
-                row = worker.connection.recv()
-                worker.since_s = time.monotonic()
-                if row is None:
-                    worker.ready = True
-                    self._failed_starts = 0
-                else:
-                    worker.files.popleft()
-                    yield row
+            row = worker.connection.recv()
         except (EOFError, OSError):
             yield from self._died(worker)
+            return
+        worker.since_s = time.monotonic()
+        if row is None:
+            worker.ready = True
+            self._failed_starts = 0
+        else:
+            worker.files.popleft()
+            yield row
 
     def _died(self, worker: _Worker) -> Iterator[Row]:
         """Put back what a dead worker had; the file that it was at has one attempt less."""

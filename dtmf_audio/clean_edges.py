@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dtmf_audio.columns import Bools, Ints
+from dtmf_audio.columns import Bools, Ints, rows_where
 from dtmf_audio.keys import PAIRS, TONES_HZ, label_of
 from dtmf_audio.measures import rising_edges
 from dtmf_audio.screen import Glimpses
@@ -35,6 +35,7 @@ RAMP_GAIN = 12.0  # what a ramp must win over a hard edge, in variances of the n
 # chosen: the pair's energy in this time, which is not known to the last digit; with 0.0125 a ramp of 2 ms is taken for
 # none once in 200 edges
 MODEL_ERROR_MS = 0.006
+FEW = 32  # presses; chosen: their pairs, and what these are made of, stay in the cache
 LEFT_OVER = 0.04  # share of the pair's power around an edge that may be left over
 
 Read = Callable[[Ints, Ints, int], npt.NDArray[np.float32]]
@@ -60,16 +61,25 @@ class CleanEdges:
         n_steps = round(SEARCH_MS * samplerate / 1000.0) // step
         ramps = [round(ms * samplerate / 1000.0) for ms in RAMPS_MS]
         self._feet, gains = rising_edges(ramps, step * np.arange(-n_steps, n_steps + 1), at)
-        self._gains = gains.astype(np.float32).T.copy()  # (2 reach, n_edges)
-        self._squares = self._gains**2
+        single = gains.astype(np.float32).T
+        self._templates = np.concatenate([2.0 * single, -(single**2)])  # (4 reach, n_edges): of x s, and of s s
+        self._forwards = np.full(4, SAMPLE_SCALE, np.float32)
+        self._backwards = self._forwards * np.array([1, -1, 1, -1], np.float32)  # phasors turn the other way
         self._model_error = MODEL_ERROR_MS * samplerate / 1000.0
         self._n_hard = len(gains) // len(RAMPS_MS)
         waves = np.exp(1j * self._omega_per_hz * np.outer(TONES_HZ, at + 0.5))
         parts = np.stack([waves.real, -waves.imag], axis=1).astype(np.float32)  # (8, 2, 2 reach)
-        self._waves = parts[PAIRS].reshape(len(PAIRS), 4, -1)  # (16, 4, 2 reach)
+        self._waves = parts[PAIRS].reshape(len(PAIRS), 4, 2 * self._reach)
 
     def find(
-        self, read: Read, key: Ints, seen: Glimpses, middle: npt.NDArray[np.floating[Any]], rough: Ints, *, rising: bool
+        self,
+        read: Read,
+        key: Ints,
+        seen: Glimpses,
+        middle: npt.NDArray[np.floating[Any]],
+        rough: Ints,
+        *,
+        rising: bool | Bools,
     ) -> tuple[Ints, Bools]:
         """Find one edge of each press.
 
@@ -85,8 +95,8 @@ class CleanEdges:
             Sample of the stream at which the phasors in ``seen`` are: the middle of what the screen looked at.
         rough : int64, shape (n,)
             Where the windows with the pair begin, or end.
-        rising : bool
-            Whether it is the start that is looked for.
+        rising : bool, or one of shape (n,)
+            Whether it is the start that is looked for, of all or of each.
 
         Returns
         -------
@@ -95,45 +105,49 @@ class CleanEdges:
         found : bool, shape (n,)
             Whether the press is clean there; otherwise the edge says nothing.
         """
+        if isinstance(rising, bool):
+            rising = np.full(len(key), rising)
         power = (np.abs(seen.low) ** 2 + np.abs(seen.high) ** 2) / 2.0
         noise = power / 10.0 ** (seen.snr_db / 10.0)
         near, found = self._to_1_ms(read, key, power, noise, rough, rising)
         window = read(key, near - self._reach, 2 * self._reach)
-        if not rising:
-            window = window[:, ::-1]
+        falling = rows_where(~rising)
+        if len(falling):
+            window[falling] = window[falling, ::-1]
         turn = (near - 0.5 - middle) * self._omega_per_hz
         low, high = seen.low * np.exp(1j * seen.low_hz * turn), seen.high * np.exp(1j * seen.high_hz * turn)
-        sign = 1.0 if rising else -1.0  # backwards, phasors turn the other way
-        amplitudes = np.stack([low.real, sign * low.imag, high.real, sign * high.imag], axis=1)
-        pair = self._pair(label_of(key), (SAMPLE_SCALE * amplitudes).astype(np.float32))
-        likelihood = row_products(2.0 * window * pair, self._gains)  # (n, n_edges)
-        likelihood -= row_products(pair * pair, self._squares)
-        likelihood[:, : self._n_hard] += (SAMPLE_SCALE**2 * (RAMP_GAIN * noise + self._model_error * power))[
-            :, np.newaxis
-        ]
+        amplitudes = np.empty((len(key), 4), np.float32)
+        amplitudes[:, 0], amplitudes[:, 1], amplitudes[:, 2], amplitudes[:, 3] = (
+            low.real,
+            low.imag,
+            high.real,
+            high.imag,
+        )
+        amplitudes *= np.where(rising[:, np.newaxis], self._forwards, self._backwards)
+        label, pair = label_of(key), np.empty((len(key), 2 * self._reach), np.float32)
+        for i in range(0, len(key), FEW):
+            np.einsum("ij,ijk->ik", amplitudes[i : i + FEW], self._waves[label[i : i + FEW]], out=pair[i : i + FEW])
+        products = np.empty((len(pair), 2, 2 * self._reach), np.float32)
+        np.multiply(window, pair, out=products[:, 0])
+        np.multiply(pair, pair, out=products[:, 1])
+        likelihood = row_products(products.reshape(len(pair), 4 * self._reach), self._templates)  # (n, n_edges)
+        hard = SAMPLE_SCALE**2 * (RAMP_GAIN * noise + self._model_error * power)
+        likelihood[:, : self._n_hard] += hard[:, np.newaxis]
         best = likelihood.argmax(axis=1)
         left_over = _energy(window) - likelihood[np.arange(len(best)), best] / SAMPLE_SCALE**2
         found &= left_over <= (LEFT_OVER * power + RAMP_GAIN * noise) * 2 * self._reach
-        return near + self._feet[best] if rising else near - self._feet[best], found
+        return near + np.where(rising, self._feet[best], -self._feet[best]), found
 
     def _to_1_ms(
-        self, read: Read, key: Ints, power: Samples, noise: Samples, rough: Ints, rising: bool
+        self, read: Read, key: Ints, power: Samples, noise: Samples, rough: Ints, rising: Bools
     ) -> tuple[Ints, Bools]:
         """Edges by the energy around them, (n,), and whether the pair is on there long enough and not too long."""
         length = self._outside + self._inside
-        begin = rough - (self._outside if rising else self._inside)
+        begin = rough - np.where(rising, self._outside, self._inside)
         covered = (_energy(read(key, begin, length)) - noise * length) / power  # samples
         found = (covered >= self._fewest) & (covered <= length)
-        n_covered = np.rint(np.clip(covered, self._fewest, length)).astype(np.int64)
-        return begin + (length - n_covered if rising else n_covered), np.asarray(found)
-
-    def _pair(self, label: Ints, amplitudes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Samples of each pair around its edge, (n, 2 reach), label by label: products of small matrices are cheap."""
-        pair = np.empty((len(label), 2 * self._reach), np.float32)
-        for one in np.unique(label).tolist():
-            rows = np.flatnonzero(label == one)
-            pair[rows] = row_products(amplitudes[rows], self._waves[one])
-        return pair
+        n_covered = np.rint(covered.clip(self._fewest, length)).astype(np.int64)
+        return begin + np.where(rising, length - n_covered, n_covered), np.asarray(found)
 
 
 def _energy(samples: npt.NDArray[Any]) -> Samples:

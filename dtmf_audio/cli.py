@@ -7,6 +7,7 @@ Conventions
   2: unusable input or arguments.
   For check, 0: nothing to mend; 1: something; 2: no tones too, since nothing can then be said of their sender.
   A reader that goes away and an interrupt end it in silence, with 141 and 130, as a shell reports SIGPIPE and SIGINT.
+- ``emulate`` runs until it is ended: by an interrupt with 130, by SIGTERM with 0. Its body is ``cli_emulate``.
 - numpy and all that needs it is imported in the commands, so that help, usage errors and the table come at once.
   What the options' help says of the library's defaults and choices is therefore written out here, and tested.
 """
@@ -15,25 +16,26 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import os
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dtmf_audio import cli_scan
+from dtmf_audio import cli_emulate, cli_outputs, cli_plot, cli_scan
 from dtmf_audio.conformance.sender_limits import SENDER_LIMITS
 from dtmf_audio.errors import AudioFileError, DtmfError, InvalidRequestError, InvalidSettingError, InvalidSignalError
 from dtmf_audio.profiles import PROFILES
-from dtmf_audio.tones import Pause, Tone, keys_of, parse_keys
+from dtmf_audio.tones import Pause, Tone, parse_keys
 
 if TYPE_CHECKING:
     from dtmf_audio.audio_io import RawFormat
     from dtmf_audio.conformance.sender import SenderReport
     from dtmf_audio.events import DetectedTone, Rejection
-    from dtmf_audio.synthesis import Rendering
+    from dtmf_audio.synthesis import Press, Rendering
 
 EXIT_FOUND, EXIT_NONE, EXIT_UNUSABLE, EXIT_INTERRUPT, EXIT_BROKEN_PIPE = 0, 1, 2, 130, 141
 
@@ -114,9 +116,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_render(commands)
     _add_decode(commands)
     _add_check(commands)
+    plot = cli_plot.add(commands)
+    plot.set_defaults(run=_plot, parser=plot)
+    _add_raw(plot)
     cli_scan.add(commands)
     _add_tones(commands)
     _add_conformance(commands)
+    _add_emulate(commands)
     return parser
 
 
@@ -170,8 +176,8 @@ def _add_render(commands: Any) -> None:
         "--delay-ms",
         type=float,
         metavar="MS",
-        help="silence from the end of a tone to the start of the next (default: the request's delayBetweenTonesMs, "
-        "or else 100)",
+        help="silence from the end of a tone to the start of the next (default: 100; of a request, its "
+        "delayBetweenTonesMs, at least 40, and without one 0 to 500 at random)",
     )
     timing.add_argument(
         "--ramp-ms", type=float, metavar="MS", help="length of each tone's rise, and of its fall (default: 2)"
@@ -199,8 +205,12 @@ def _add_render(commands: Any) -> None:
         metavar="DB",
         help="add white noise, this far below the pair of tones, from 0 to 4 kHz (default: none)",
     )
-    level.add_argument(
-        "--seed", type=_seed, metavar="N", default=0, help="of the noise: the same seed, the same noise (default: 0)"
+    parser.add_argument(
+        "--seed",
+        type=_seed,
+        metavar="N",
+        default=0,
+        help="of the noise, and of the delays of a request that tells none: the same seed, the same (default: 0)",
     )
 
     output = parser.add_argument_group("output format")
@@ -244,27 +254,14 @@ def _add_decode(commands: Any) -> None:
         "Exit status: 0 if tones were found, 1 if there were none, 2 if a file cannot be used.",
         example="dtmf-audio render '12A#' -o - | dtmf-audio decode - --json",
     )
+    parser.epilog = cli_outputs.KEYS_HELP + (parser.epilog or "")
     parser.add_argument(
         "files",
         nargs="+",
         metavar="FILE",
         help="WAV, FLAC, OGG, Opus, MP3, AIFF, AU and others, or raw samples with --raw; - is standard input",
     )
-    answer = parser.add_mutually_exclusive_group()
-    answer.add_argument("--tones", action="store_true", help="print Graph's names, tone1 star, instead of keys, 1*")
-    answer.add_argument(
-        "--json",
-        action="store_true",
-        help="print one JSON object a line for each tone, as soon as it has ended: times, samples, measurements",
-    )
-    parser.add_argument(
-        "--explain",
-        action="store_true",
-        help="print a line for each tone and for each near miss, a sound that may have been a key and was refused, "
-        "with the reason; with --json, an object each, near misses with a member named refused. What never "
-        "looked like a key is not listed: most single tones, less than 15 ms, levels and twists 10 dB beyond the "
-        "limit, many keys 3 %% off pitch or more",
-    )
+    cli_outputs.add_options(parser)
     parser.add_argument("--channel", type=int, metavar="N", help="decode this channel alone, counted from 0")
     parser.add_argument(
         "--profile",
@@ -374,6 +371,25 @@ def _add_conformance(commands: Any) -> None:
     parser.add_argument("--html", metavar="FILE", help="also write one page with the rows and the curves")
 
 
+def _add_emulate(commands: Any) -> None:
+    parser = _add_command(
+        commands,
+        _emulate,
+        usage="emulate [options]",
+        summary="serve Microsoft Graph's calls on this machine, to test a bot with",
+        description=cli_emulate.DESCRIPTION,
+        example=cli_emulate.EXAMPLE,
+    )
+    cli_emulate.add_arguments(parser)
+    parser.add_argument(
+        "--seed",
+        type=_seed,
+        metavar="N",
+        default=0,
+        help="of ids, noise, loss and the delays that requests leave open: the same seed, the same (default: 0)",
+    )
+
+
 def _seed(text: str) -> int:
     seed = int(text)
     if seed < 0:
@@ -420,10 +436,10 @@ def _rendering(args: argparse.Namespace) -> Rendering:
 
     from dtmf_audio import channel, synthesis
 
-    tones, delay_ms = _what_to_render(args)
+    tones = _what_to_render(args)
     given = {
         "on_ms": args.on_ms,
-        "delay_ms": args.delay_ms if args.delay_ms is not None else delay_ms,
+        "delay_ms": args.delay_ms,
         "level_dbm0": args.level_dbm0,
         "twist_db": args.twist_db,
         "ramp_ms": args.ramp_ms,
@@ -461,9 +477,9 @@ def _as_options(message: str, names: Sequence[str]) -> str:
     return re.sub(rf"\b({'|'.join(names)})\b", lambda match: f"--{match[0].replace('_', '-')}", message)
 
 
-def _what_to_render(args: argparse.Namespace) -> tuple[Sequence[Tone | Pause], float | None]:
-    """Return the tones, and the delay between them if a request tells it."""
-    from dtmf_audio.graph.models import SendDtmfTonesRequest
+def _what_to_render(args: argparse.Namespace) -> Sequence[Tone | Pause | Press]:
+    """Return the tones; those of a request with the delays that it gets, unless the options tell them."""
+    from dtmf_audio.graph.requests import SendDtmfTonesRequest
 
     text: str = args.keys_or_json
     place = ""
@@ -473,12 +489,21 @@ def _what_to_render(args: argparse.Namespace) -> tuple[Sequence[Tone | Pause], f
     elif text.lower().endswith(".json"):
         place, body = f"{text}: ", _read_request(text)
     elif not text.lstrip().startswith(("{", "[")):
-        return parse_keys(text, comma_ms=args.comma_ms), None
+        return parse_keys(text, comma_ms=args.comma_ms)
     try:
         request = SendDtmfTonesRequest.from_json(body)
     except InvalidRequestError as error:
         raise InvalidRequestError(f"{place}{error}") from error
-    return request.tones, request.delay_between_tones_ms
+    if args.delay_ms is not None:
+        return request.tones
+
+    import numpy as np
+
+    from dtmf_audio.graph.rendering import LEAST_DELAY_MS, delays_ms
+    from dtmf_audio.synthesis import Press
+
+    delays = delays_ms(request, rng=np.random.default_rng(args.seed), least_delay_ms=LEAST_DELAY_MS)
+    return [Press(tone=tone, delay_ms=delay_ms) for tone, delay_ms in zip(request.tones, delays, strict=True)]
 
 
 def _read_request(path: str | None) -> bytes:
@@ -505,13 +530,13 @@ def _read_request(path: str | None) -> bytes:
 
 
 def _decode(args: argparse.Namespace) -> int:
-    if args.explain and args.tones:
-        args.parser.error("argument --explain: not allowed with argument --tones")
+    cli_outputs.check_options(args)
     raw = _raw_format(args)
+    heading = cli_outputs.heading(args)
     status = EXIT_NONE
     for file in args.files:
         try:
-            if _decode_file(file, raw, args) and status == EXIT_NONE:
+            if _decode_file(file, raw, heading, args) and status == EXIT_NONE:
                 status = EXIT_FOUND
         except DtmfError as error:
             _report(error)
@@ -519,27 +544,22 @@ def _decode(args: argparse.Namespace) -> int:
     return status
 
 
-def _decode_file(file: str, raw: RawFormat | None, args: argparse.Namespace) -> bool:
+def _decode_file(file: str, raw: RawFormat | None, heading: Iterator[str], args: argparse.Namespace) -> bool:
     """Print the answer for one file; return whether there is a tone in it."""
     from dtmf_audio.audio_io import open_audio
-    from dtmf_audio.files import iter_reader, line_name
-
-    if args.json:
-        from dtmf_audio.formats import json_line
     from dtmf_audio.events import DetectedTone
+    from dtmf_audio.files import channels_of, iter_reader
 
-    several = len(args.files) > 1
-    with open_audio(file, raw=raw, partial=args.partial) as reader:
-        numbers = range(reader.channels) if args.channel is None else [args.channel]
-        found: dict[int, list[Tone]] = {number: [] for number in numbers}
-        told: list[DetectedTone | Rejection] = []
-        with _ProgressBar() as bar:
+    found = False
+    with open_audio(file, raw=raw, partial=args.partial) as reader, _ProgressBar() as bar:
 
-            def progress(done: int, total: int | None) -> None:
-                seconds = f"{done / reader.samplerate:.0f} s"
-                of = f" of {total / reader.samplerate:.0f} s" if total else ""
-                bar.show(done, total, lambda drawn: f"{reader.name}: {drawn}{seconds}{of}")
+        def progress(done: int, total: int | None) -> None:
+            seconds = f"{done / reader.samplerate:.0f} s"
+            of = f" of {total / reader.samplerate:.0f} s" if total else ""
+            bar.show(done, total, lambda drawn: f"{reader.name}: {drawn}{seconds}{of}")
 
+        def events() -> Iterator[DetectedTone | Rejection]:
+            nonlocal found
             for event in iter_reader(
                 reader,
                 channel=args.channel,
@@ -548,34 +568,14 @@ def _decode_file(file: str, raw: RawFormat | None, args: argparse.Namespace) -> 
                 progress=progress,
                 explain=args.explain,
             ):
-                if isinstance(event, DetectedTone):
-                    found[event.channel].append(event.tone)
-                if args.json:
-                    bar.erase()
-                    _print(json_line(event, file=file if several else None))
-                elif args.explain:
-                    told.append(event)
-        if args.explain and not args.json:
-            names = {number: f"{line_name(reader, number)}: " if several or len(found) > 1 else "" for number in found}
-            _print_explained(told, names)
-        elif not args.json:
-            for number, tones in found.items():
-                answer = " ".join(tones) if args.tones else keys_of(tones)
-                if several or len(found) > 1:
-                    _print(f"{line_name(reader, number)}: {answer}".rstrip())
-                elif answer:
-                    _print(answer)
-    return any(found.values())
+                found = found or isinstance(event, DetectedTone)
+                yield event
 
-
-def _print_explained(told: list[DetectedTone | Rejection], names: dict[int, str]) -> None:
-    """Print a line for each tone and near miss in the order of time, and for each channel that has none."""
-    from dtmf_audio.formats import explained_line
-
-    for event in sorted(told, key=lambda event: (event.start, event.channel)):
-        _print(names[event.channel] + explained_line(event))
-    for number in sorted(names.keys() - {event.channel for event in told}):
-        _print(names[number] + "no tone and nothing near one")
+        lines = cli_outputs.lines(events(), reader, file, channels_of(reader, args.channel), args)
+        for line in itertools.chain(heading, lines):
+            bar.erase()
+            _print(line)
+    return found
 
 
 def _raw_format(args: argparse.Namespace) -> RawFormat | None:
@@ -661,6 +661,16 @@ def _check(args: argparse.Namespace) -> int:
     return EXIT_NONE if any(report.findings for report in reports) else EXIT_FOUND
 
 
+# --- plot --------------------------------------------------------------------------------------------------------
+
+
+def _plot(args: argparse.Namespace) -> int:
+    raw = _raw_format(args)
+    with _ProgressBar() as bar:
+        cli_plot.run(args, raw, lambda done, total: bar.show(done, total, lambda drawn: f"{args.file}: {drawn}"))
+    return EXIT_FOUND
+
+
 # --- tones -------------------------------------------------------------------------------------------------------
 
 
@@ -710,6 +720,16 @@ def _conformance(args: argparse.Namespace) -> int:
                 outputs[path].write(write().encode())
     _print(report.to_json() if args.json == "-" else report.to_table(), end="")
     return EXIT_FOUND if report.passed else EXIT_NONE
+
+
+# --- emulate -----------------------------------------------------------------------------------------------------
+
+
+def _emulate(args: argparse.Namespace) -> int:
+    try:
+        return cli_emulate.emulate(args, answer=_print, tell=_to_stderr)
+    except InvalidSettingError as error:
+        raise InvalidSettingError(_as_options(str(error), ("noise_dbm0", "loss_pct", "twist_db"))) from error
 
 
 # --- standard output and error -----------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dtmf_audio.columns import Bools, Columns, Ints
+from dtmf_audio.columns import Bools, Columns, Ints, rows_where
 from dtmf_audio.goertzel import GoertzelBank, GoertzelForm, Phasors
 from dtmf_audio.keys import N_KEYS, TONES_HZ
 from dtmf_audio.profiles import Profile
@@ -115,17 +115,17 @@ class Gate:
         squares = windows.view(windows.real.dtype)
         np.square(squares, out=squares)
         power = squares[..., 0::2] + squares[..., 1::2]  # (8, n_windows, n_channels)
-        low, low_limit = _greatest_two(power[:4])
-        high, high_limit = _greatest_two(power[4:])
-        np.maximum(np.multiply(low_limit, self._dominance, out=low_limit), self._floor, out=low_limit)
-        np.maximum(np.multiply(high_limit, self._dominance, out=high_limit), self._floor, out=high_limit)
-        passed = low > low_limit
-        passed &= high > high_limit
-        labels = np.full(passed.shape, NO_PAIR, np.int8)
-        at = np.flatnonzero(passed)
+        # Both groups at a time: (2, n_windows, n_channels).
+        greatest, limit = _greatest_two(power.reshape(2, 4, *power.shape[1:]))
+        np.maximum(np.multiply(limit, self._dominance, out=limit), self._floor, out=limit)
+        low_passed, high_passed = greatest > limit
+        low_passed &= high_passed
+        labels = np.empty(low_passed.shape, np.int8)
+        labels.fill(NO_PAIR)
+        at = rows_where(low_passed.ravel())
         if len(at):
             columns = power.reshape(8, -1)[:, at]
-            low, high = low.ravel()[at], high.ravel()[at]
+            low, high = greatest.reshape(2, -1)[:, at]
             label = 4 * columns[:4].argmax(axis=0) + columns[4:].argmax(axis=0)
             within = (high < self._high_over_low * low) & (low < self._low_over_high * high)
             labels.ravel()[at] = np.where(within, label, NO_PAIR)
@@ -133,8 +133,8 @@ class Gate:
 
 
 def _greatest_two(power: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Greatest and second greatest of four rows, by comparisons of whole rows."""
-    first, second, third, fourth = power
+    """Greatest and second greatest of four along the second axis, by comparisons of whole rows."""
+    first, second, third, fourth = power[:, 0], power[:, 1], power[:, 2], power[:, 3]
     upper, lower = np.maximum(first, second), np.maximum(third, fourth)
     greatest = np.maximum(upper, lower)
     runner_up = np.minimum(upper, lower, out=upper)
@@ -194,7 +194,7 @@ class RunTracker:
     """
 
     def __init__(self) -> None:
-        self.open = _no_runs()
+        self.open = _NO_RUNS
         self.known = 0
         self._ended = self.open
 
@@ -219,8 +219,8 @@ class RunTracker:
         Far away if there is none; only runs of enough windows count.
         """
         runs = self._in_order(key)
-        before = np.searchsorted(runs.ids, run_ids(key, first)) - 1
-        after = np.searchsorted(runs.ids, run_ids(key, last), side="right")
+        before = runs.ids.searchsorted(run_ids(key, first)) - 1
+        after = runs.ids.searchsorted(run_ids(key, last), side="right")
         has_before, before = _of_key(runs, before, key)
         has_after, after = _of_key(runs, after, key)
         return np.where(has_before, runs.last[before], -FAR), np.where(has_after, runs.first[after], FAR)
@@ -228,40 +228,40 @@ class RunTracker:
     def latest(self, key: Ints, until: Ints) -> tuple[Ints, Ints]:
         """First and last window of the latest run of each key that begins by a window; far away if there is none."""
         runs = self._in_order(key)
-        has_one, at = _of_key(runs, np.searchsorted(runs.ids, run_ids(key, until), side="right") - 1, key)
+        has_one, at = _of_key(runs, runs.ids.searchsorted(run_ids(key, until), side="right") - 1, key)
         return np.where(has_one, runs.first[at], -FAR), np.where(has_one, runs.last[at], -FAR)
 
     def _in_order(self, key: Ints) -> Runs:
         """Runs of enough windows, by key and place, of these keys at least; never none at all."""
         runs = Runs.concatenate([self._ended, self.open.take(self.open.count >= FEWEST_WINDOWS)])
         if len(runs) > MANY_RUNS * len(key):
-            runs = runs.take(np.isin(runs.key, key))  # of thousands of channels, few ask
+            asked = np.zeros(int(max(runs.key.max(), key.max())) + 1, np.bool_)
+            asked[key] = True
+            runs = runs.take(asked[runs.key])  # of thousands of channels, few ask
         return runs.take(np.argsort(runs.ids)) if len(runs) else _NO_RUN
 
     def forget(self, before: int) -> None:
         """Drop runs that ended before a window."""
-        if len(self._ended):
+        if len(self._ended) and self._ended.last.min() < before:
             self._ended = self._ended.take(self._ended.last >= before)
 
 
 def _of_key(runs: Runs, at: npt.NDArray[np.intp], key: Ints) -> tuple[Bools, npt.NDArray[np.intp]]:
     """Whether there is a run at each place and it has the key, and the places, none beyond the ends."""
-    within = np.clip(at, 0, len(runs) - 1)
+    within = at.clip(0, len(runs) - 1)
     return np.asarray((within == at) & (runs.key[within] == key)), within
 
 
-def _no_runs() -> Runs:
-    none = np.zeros(0, np.int64)
-    return Runs(key=none, first=none, last=none, count=none, cut=none, age=none)
+_NO_RUNS = _NO_RUN.take(slice(0))
 
 
 def _stretches(labels: Labels, offset: int) -> Runs:
     """Runs within these labels, by key and place."""
     n_channels = labels.shape[1]
     flat = labels.ravel()
-    at = np.flatnonzero(flat != NO_PAIR)
+    at = rows_where(flat != NO_PAIR)
     if not len(at):
-        return _no_runs()
+        return _NO_RUNS
     key = flat[at].astype(np.int64)
     window = at
     if n_channels > 1:
@@ -271,7 +271,7 @@ def _stretches(labels: Labels, offset: int) -> Runs:
     key, window = key[order], window[order] + offset
     begins = np.ones(len(key), np.bool_)
     begins[1:] = (key[1:] != key[:-1]) | (window[1:] - window[:-1] > BRIDGED_WINDOWS + 1)
-    starts = np.flatnonzero(begins)
+    starts = rows_where(begins)
     stops = np.append(starts[1:], len(key))[: len(starts)]
     first = window[starts]
     return Runs(
@@ -283,7 +283,7 @@ def _continue(earlier: Runs, runs: Runs) -> Runs:
     """Join runs, ordered by key, to the open runs that they go on with."""
     if not len(runs):
         return earlier
-    at = np.minimum(np.searchsorted(runs.key, earlier.key), len(runs) - 1)  # the first run of the key
+    at = np.minimum(runs.key.searchsorted(earlier.key), len(runs) - 1)  # the first run of the key
     joins = (runs.key[at] == earlier.key) & (runs.first[at] - earlier.last <= BRIDGED_WINDOWS + 1)
     into, joined = at[joins], earlier.take(joins)
     runs.first[into], runs.cut[into], runs.age[into] = joined.first, joined.cut, joined.age

@@ -22,7 +22,7 @@ from functools import lru_cache, partial
 import numpy as np
 
 from dtmf_audio.clean_edges import CleanEdges
-from dtmf_audio.columns import Bools, Ints
+from dtmf_audio.columns import Bools, Ints, rows_where
 from dtmf_audio.detector import BLOCK_MS, BRIDGED_WINDOWS, FAR, SETTLE_WINDOWS, WINDOW_BLOCKS, RunTracker
 from dtmf_audio.goertzel import GoertzelForm
 from dtmf_audio.judgement import evidence, promising
@@ -146,7 +146,7 @@ class Examiner:
         """
         proof, least = evidence(measured), self._profile.min_evidence
         is_refused = (proof < least) | (measured.on_ms < self._profile.min_on_ms)
-        rows = np.flatnonzero(is_refused & (proof >= least - AGAIN_EVIDENCE))
+        rows = rows_where(is_refused & (proof >= least - AGAIN_EVIDENCE))
         if not len(rows):
             return
         some, length, step = parts.take(rows), self._screen.length, self._block_len // 2
@@ -159,7 +159,7 @@ class Examiner:
         seen = self._look(some.key[of], begin)
         likeness = odds(seen) + TIE_BREAK * seen.margin_db
         best = np.lexsort((likeness, of))[np.cumsum(n_looks) - 1]
-        again = np.flatnonzero(likeness[best] > AGAIN_ODDS + least - DEFAULT.min_evidence)
+        again = rows_where(likeness[best] > AGAIN_ODDS + least - DEFAULT.min_evidence)
         if not len(again):
             return
         rows, some, begin = rows[again], some.take(again), begin[best[again]]
@@ -185,13 +185,18 @@ class Examiner:
         length = self._screen.length
         begin = (start + stop - length) // 2
         seen = self._look(parts.key, begin)
-        rows = np.flatnonzero(clean(seen))
+        rows = rows_where(clean(seen))
         is_clean = np.zeros(len(parts), np.bool_)
         if not len(rows):
             return seen, NO_PRESSES, is_clean
-        some, tones, middle = parts.take(rows), seen.take(rows), begin[rows] + (length - 1) / 2.0
-        starts, found_start = self._edges.find(self._audio.pieces, some.key, tones, middle, start[rows], rising=True)
-        stops, found_stop = self._edges.find(self._audio.pieces, some.key, tones, middle, stop[rows], rising=False)
+        some, tones, n = parts.take(rows), seen.take(rows), len(rows)
+        # The starts, and behind them the stops.
+        twice, rough = np.concatenate([rows, rows]), np.concatenate([start[rows], stop[rows]])
+        middle, rising = begin[twice] + (length - 1) / 2.0, np.arange(2 * n) < n
+        edges, is_edge = self._edges.find(
+            self._audio.pieces, parts.key[twice], seen.take(twice), middle, rough, rising=rising
+        )
+        starts, stops, found_start, found_stop = edges[:n], edges[n:], is_edge[:n], is_edge[n:]
         found = (found_start | ~some.has_start) & (found_stop | ~some.has_stop)
         starts = np.where(some.has_start, starts, start[rows])
         stops = np.where(some.has_stop, stops, stop[rows])
@@ -205,7 +210,7 @@ class Examiner:
         is_long = (parts.stop_block - parts.start_block >= PART) | ~parts.has_start
         least = self._hopeless - np.where(is_long, LONG_PART_ODDS, 0.0)
         worth_it = odds(seen) > least
-        long = np.flatnonzero(~worth_it & is_long)
+        long = rows_where(~worth_it & is_long)
         length = self._screen.length
         inset = length // 4
         start, stop = parts.start_block * self._block_len, parts.stop_block * self._block_len
@@ -215,12 +220,19 @@ class Examiner:
                 long = long[~worth_it[long]]
         return worth_it
 
-    def openings(self, parts: Parts, heard_until: Ints) -> tuple[Presses, Ints]:
+    def glance(self, parts: Parts, heard_until: Ints) -> tuple[Glimpses, Bools]:
+        """Look at the last of what was heard of parts that go on; tell what was seen, and what is not hopeless."""
+        seen = self._look(parts.key, heard_until - self._screen.length)
+        return seen, (clean(seen) & parts.has_start) | (odds(seen) > self._hopeless + ANNOUNCE_ODDS)
+
+    def openings(self, parts: Parts, seen: Glimpses, heard_until: Ints) -> tuple[Presses, Ints]:
         """Measure what was heard of parts that go on.
 
         Parameters
         ----------
         parts : Parts, length n
+        seen : Glimpses, length n
+            Of :meth:`glance`.
         heard_until : int64, shape (n,)
             Sample of the stream until which each was heard.
 
@@ -233,8 +245,7 @@ class Examiner:
         """
         length = self._screen.length
         begin = heard_until - length
-        seen = self._look(parts.key, begin)
-        rows = np.flatnonzero(clean(seen) & parts.has_start)
+        rows = rows_where(clean(seen) & parts.has_start)
         openings, rows_of = [], []
         is_clean = np.zeros(len(parts), np.bool_)
         if len(rows):
@@ -245,7 +256,7 @@ class Examiner:
             rows_of.append(rows[found])
             stop = heard_until[rows[found]]
             openings.append(clean_presses(some.take(found), tones.take(found), start[found], stop, self._samplerate))
-        rows = np.flatnonzero(~is_clean & (odds(seen) > self._hopeless + ANNOUNCE_ODDS))
+        rows = rows_where(~is_clean & (odds(seen) > self._hopeless + ANNOUNCE_ODDS))
         if len(rows):
             some, until = parts.take(rows), heard_until[rows]
             candidates = self._candidates(some, heard_until=until)

@@ -69,18 +69,18 @@ NEAR_MISS_EVIDENCE = 8.0
 NEAR_MISS_MS = 15.0  # chosen: half of the shortest press; shorter ones are clicks
 MOST_AGAINST = 3  # terms that explain a lack of evidence
 TERMS: tuple[tuple[str, float, _Term], ...] = (
-    ("margin over other lines, dB", 0.444, lambda m: np.clip(m.margin_db, -5.0, 20.0)),
-    ("margin over lines below 500 Hz, dB", 0.207, lambda m: np.clip(m.hum_margin_db, -10.0, 25.0)),
-    ("margin over the surroundings, dB", 0.154, lambda m: np.clip(m.surroundings_db, -5.0, 25.0)),
-    ("flatness of the residual, dB", 1.12, lambda m: np.clip(m.flatness_db, -3.0, 0.0)),
+    ("margin over other lines, dB", 0.444, lambda m: m.margin_db.clip(-5.0, 20.0)),
+    ("margin over lines below 500 Hz, dB", 0.207, lambda m: m.hum_margin_db.clip(-10.0, 25.0)),
+    ("margin over the surroundings, dB", 0.154, lambda m: m.surroundings_db.clip(-5.0, 25.0)),
+    ("flatness of the residual, dB", 1.12, lambda m: m.flatness_db.clip(-3.0, 0.0)),
     ("larger offset from nominal, %", -3.54, lambda m: np.minimum(_largest_offset(m), 2.6)),
     ("larger offset, its first 0.6 %", -0.495, lambda m: np.minimum(_largest_offset(m), 0.6)),
     ("smaller offset from nominal, %", -1.41, lambda m: np.minimum(_smallest_offset(m), 2.6)),
-    ("least fall outside the press, dB", 0.382, lambda m: _known(np.clip(m.outside_db, 0.0, 12.0), 0.0)),
-    ("its fall beyond 12 dB", 0.058, lambda m: _known(np.clip(m.outside_db, 12.0, 25.0), 12.0) - 12.0),
-    ("louder outside the press, dB", 0.8, lambda m: _known(np.clip(m.outside_db, -10.0, 0.0), 0.0)),
-    ("length up to 40 ms", 0.135, lambda m: np.clip(m.on_ms, 20.0, 40.0) - 40.0),
-    ("attack, share of the amplitude", 2.85, lambda m: _known(np.clip(m.attack, -0.5, 1.0), 0.3)),
+    ("least fall outside the press, dB", 0.382, lambda m: _known(m.outside_db.clip(0.0, 12.0), 0.0)),
+    ("its fall beyond 12 dB", 0.058, lambda m: _known(m.outside_db.clip(12.0, 25.0), 12.0) - 12.0),
+    ("louder outside the press, dB", 0.8, lambda m: _known(m.outside_db.clip(-10.0, 0.0), 0.0)),
+    ("length up to 40 ms", 0.135, lambda m: m.on_ms.clip(20.0, 40.0) - 40.0),
+    ("attack, share of the amplitude", 2.85, lambda m: _known(m.attack.clip(-0.5, 1.0), 0.3)),
 )
 
 

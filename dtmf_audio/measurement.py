@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dtmf_audio.columns import Bools, Columns, Ints
+from dtmf_audio.columns import Bools, Columns, Ints, windows_of
 from dtmf_audio.goertzel import GoertzelBank, GoertzelForm
 from dtmf_audio.keys import TONES_HZ
 from dtmf_audio.measures import HUM_BAND_HZ, NOISE_BAND_HZ, TINY, ratio_db, rising_edges
@@ -372,7 +372,7 @@ class Measurer:
         padded = np.zeros((len(pieces), (n_hops - 1) * hop + self._high_pass_matrix.shape[0]), np.float32)
         width = min(padded.shape[1], decimated.shape[1])
         padded[:, :width] = decimated[:, :width]
-        windows = np.lib.stride_tricks.sliding_window_view(padded, self._high_pass_matrix.shape[0], axis=1)[:, ::hop]
+        windows = windows_of(padded, self._high_pass_matrix.shape[0])[:, ::hop]
         # A product a piece: of one over all, the last digits would depend on how many pieces there are.
         clean = (np.ascontiguousarray(windows) @ self._high_pass_matrix).reshape(len(pieces), -1)
         return decimated[:, half : half + self.n_samples], np.ascontiguousarray(clean[:, : self.n_samples])
@@ -392,10 +392,10 @@ class Measurer:
         weaker = (np.abs(pair.amplitude[0]) >= np.abs(pair.amplitude[1])).astype(np.int64)  # which tone, (n,)
         strong_omega, strong = pair.omega[1 - weaker, rows], pair.amplitude[1 - weaker, rows]
         omega = work.omega[weaker, rows]
-        leak = np.zeros((len(rows), self._n_blocks), np.complex64)
-        for amplitude, freq in ((strong, strong_omega), (np.conj(strong), -strong_omega)):
-            gain = (0.5 * amplitude * _geometric_sum(freq - omega, self._block_len)).astype(np.complex64)
-            leak += gain[:, np.newaxis] * _turns((freq - omega) * self._block_len, self._n_blocks)
+        apart = np.stack([strong_omega, -strong_omega]) - omega  # the stronger tone, and its negative frequency
+        gain = 0.5 * np.stack([strong, np.conj(strong)]) * _geometric_sum(apart, self._block_len)
+        leaks = gain.astype(np.complex64)[..., np.newaxis] * _turns(apart * self._block_len, self._n_blocks)
+        leak = leaks[0] + leaks[1]
         alone = (work.tracks[weaker, rows] - leak) * inside
         better = self._on_grid(alone[np.newaxis], omega[np.newaxis], work.tones[weaker, rows][np.newaxis], body)
         pair.omega[weaker, rows], pair.amplitude[weaker, rows] = better.omega[0], better.amplitude[0]
@@ -407,31 +407,27 @@ class Measurer:
         sums = (twice @ self._offset_turn)[..., 0, :]
         power = sums.real**2 + sums.imag**2
         power[self._out_of_reach[tones]] = 0.0
-        best = np.clip(power.argmax(axis=-1), 1, len(self._offsets) - 2)[..., np.newaxis]
-        before, at, after = (
-            np.take_along_axis(power, best + i, axis=-1)[..., 0].astype(np.float64) for i in (-1, 0, 1)
-        )
+        best = power.argmax(axis=-1).clip(1, len(self._offsets) - 2)
+        which, rows = np.arange(len(best))[:, np.newaxis], np.arange(best.shape[1])
+        before, at, after = (power[which, rows, best + i].astype(np.float64) for i in (-1, 0, 1))
         curvature = np.minimum(before - 2.0 * at + after, -TINY)
         step = self._offsets[1] - self._offsets[0]
-        offset = self._offsets[best[..., 0]] + np.clip((before - after) / (2.0 * curvature), -1, 1) * step
+        offset = self._offsets[best] + ((before - after) / (2.0 * curvature)).clip(-1, 1) * step
         total = (tracks * _turns(-offset * self._block_len, self._n_blocks)).sum(axis=-1)
         return _Pair(omega + offset, 2.0 * total / (body.count * _geometric_sum(offset, self._block_len)))
 
-    def _leaks(self, nominal: Samples, omega: Samples, body: _Body) -> tuple[list[Phases], list[Phases]]:
+    def _leaks(self, nominal: Samples, omega: Samples, body: _Body) -> tuple[Phases, Phases]:
         """What tones of amplitude 1 and angular frequencies ``omega`` leak into each other's sum over a body.
 
         For each tone, three sources: the other tone, its negative frequency, the tone's own; their share in the sum
-        of the turned phasors, and in the moment about the middle block. Tones are the first axis.
+        of the turned phasors, and in the moment about the middle block. Sources are the first axis, tones the second.
         """
-        sums, moments = [], []
         middle = (body.first + body.last - 1) / 2.0
-        for source in (omega[::-1], -omega[::-1], -omega):
-            turn = (source - omega) * self._block_len
-            gain = 0.5 * _geometric_sum(source - nominal, self._block_len) * np.exp(1j * turn * middle)
-            total, slope = _dirichlet(turn, body.count)
-            sums.append(gain * total)
-            moments.append(-1j * gain * slope)
-        return sums, moments
+        sources = np.stack([omega[::-1], -omega[::-1], -omega])
+        turn = (sources - omega) * self._block_len
+        gain = 0.5 * _geometric_sum(sources - nominal, self._block_len) * np.exp(1j * turn * middle)
+        total, slope = _dirichlet(turn, body.count)
+        return gain * total, -1j * gain * slope
 
     def _fit(self, work: _Work, pair: _Pair, body: _Body) -> _Pair:
         """Fit both tones together by least squares over the body: one step from a pair that is nearly right."""
@@ -446,11 +442,11 @@ class Measurer:
         omega, amplitude = pair.omega, pair.amplitude
         for _ in range(SWEEPS):
             other = amplitude[::-1]
-            parts = (other, np.conj(other), np.conj(amplitude))
-            total = whole_sum - sum(a * s for a, s in zip(parts, sums, strict=True))
-            moment = whole_moment - sum(a * m for a, m in zip(parts, moments, strict=True))
+            parts = np.stack([other, np.conj(other), np.conj(amplitude)])
+            total = whole_sum - (parts * sums).sum(axis=0)
+            moment = whole_moment - (parts * moments).sum(axis=0)
             slope = np.imag(np.conj(total) * moment) / np.maximum(np.abs(total) ** 2, TINY)
-            step = np.clip(slope * count / spread, -most, most)  # rad for each block
+            step = (slope * count / spread).clip(-most, most)  # rad for each block
             total = np.exp(-1j * step * middle) * (total - 1j * step * moment - 0.5 * step**2 * spread / count * total)
             omega = pair.omega + step / self._block_len
             amplitude = 2.0 * total / (count * _geometric_sum(omega - work.omega, self._block_len))
@@ -511,9 +507,7 @@ class Measurer:
         w = _waves(omega, 2.0 * amplitude * np.concatenate([side, np.conj(side)], axis=1), first, count)
         padded = np.pad(work.clean, ((0, 0), (reach, reach)))
         rows = np.tile(np.arange(n), 2)
-        x = np.lib.stride_tricks.sliding_window_view(padded, count, axis=1)[
-            rows, np.clip(first + reach, 0, self.n_samples)
-        ]
+        x = windows_of(padded, count)[rows, (first + reach).clip(0, self.n_samples)]
         centre = self._high_pass[(len(self._high_pass) - 1) // 2]
         gain = 2.0 * x * s
         gained = gain - s * s - s * (np.float32(centre - 1.0) * s + w)
@@ -568,7 +562,7 @@ class Measurer:
         """Compare the pair with the spectrum of what it leaves over in the body."""
         middle = (start + stop) // 2
         length = np.minimum(stop - start, self._n_fft)
-        first = np.clip(middle - length // 2, 0, self.n_samples - self._n_fft)
+        first = (middle - length // 2).clip(0, self.n_samples - self._n_fft)
         phase = np.arange(self._n_fft, dtype=np.float32) + (first - middle + 0.5).astype(np.float32)[:, np.newaxis]
         phase /= length.astype(np.float32)[:, np.newaxis]
         window = np.where(
@@ -577,7 +571,7 @@ class Measurer:
             np.float32(0.0),
         )
         energy = 0.375 * length
-        views = np.lib.stride_tricks.sliding_window_view(work.wide, self._n_fft, axis=1)
+        views = windows_of(work.wide, self._n_fft)
         left_over = views[np.arange(len(first)), first] - _waves(pair.omega, pair.amplitude, first, self._n_fft)
         spectrum = np.fft.rfft(left_over * window, axis=1)
         power = (spectrum.real**2 + spectrum.imag**2) / energy.astype(np.float32)[:, np.newaxis]
@@ -595,7 +589,7 @@ class Measurer:
         for own, power_of_one in zip(freq_hz, (low_power, high_power), strict=True):
             around = foreign * (np.abs(self._bins_hz[self._band] - own) < SURROUNDINGS_HZ)
             mean = around.sum(axis=1) / np.maximum(np.count_nonzero(around, axis=1), 1)
-            levels_db.append(np.clip(ratio_db(2.0 * power_of_one * line, mean), *SURROUNDINGS_DB))
+            levels_db.append(ratio_db(2.0 * power_of_one * line, mean).clip(*SURROUNDINGS_DB))
         noise = in_band.mean(axis=1, dtype=np.float64)  # variance of a sample, if the noise is white
         edges = self._subbands
         subbands = np.add.reduceat(power[:, : edges[-1]], edges[:-1], axis=1) / np.diff(edges)
@@ -619,7 +613,7 @@ class Measurer:
         first = np.stack([start, start - far, stop + near, start, stop - brief])  # (5, n)
         last = np.stack([stop, start - near, stop + far, start + brief, stop])
         blocks = [np.ceil(edge / self._block_len - 0.5).astype(np.int64) for edge in (first, last)]
-        body = _Body(*(np.clip(block, 0, self._n_blocks) for block in blocks))  # whose middles lie within
+        body = _Body(*(block.clip(0, self._n_blocks) for block in blocks))  # whose middles lie within
         leaks, _ = self._leaks(work.omega[:, np.newaxis], pair.omega[:, np.newaxis], body)
         other = pair.amplitude[::-1, np.newaxis]
         rows = np.arange(len(start))

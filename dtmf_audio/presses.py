@@ -23,13 +23,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from dtmf_audio.columns import Bools, Columns, Ints
+from dtmf_audio.columns import Bools, Columns, Ints, rows_where
 from dtmf_audio.detector import BLOCK_MS, SETTLE_WINDOWS, WINDOW_BLOCKS, run_ids
 from dtmf_audio.judgement import Refusal
 from dtmf_audio.keys import PAIRS, TONES_HZ, channel_of, label_of
@@ -104,19 +104,12 @@ class Presses(Measurements):
     last_high_dbm0: Samples
 
 
+_MEASURED = tuple(field.name for field in fields(Measurements))
+
+
 def presses_of(parts: Parts, measured: Measurements, evidence: Samples) -> Presses:
     """Each part as a press of its own."""
-    return Presses(
-        **{f.name: getattr(measured, f.name) for f in fields(Measurements)},
-        key=parts.key,
-        first_window=parts.start_block,
-        last_window=parts.stop_block - WINDOW_BLOCKS,
-        has_start=parts.has_start,
-        has_stop=parts.has_stop,
-        evidence=evidence,
-        last_low_dbm0=measured.low_dbm0,
-        last_high_dbm0=measured.high_dbm0,
-    )
+    return _presses(parts, {name: getattr(measured, name) for name in _MEASURED}, evidence)
 
 
 def clean_presses(parts: Parts, seen: Glimpses, start: Ints, stop: Ints, samplerate: int) -> Presses:
@@ -134,7 +127,7 @@ def clean_presses(parts: Parts, seen: Glimpses, start: Ints, stop: Ints, sampler
         "margin_db": seen.margin_db,
         "hum_margin_db": seen.hum_margin_db,
     }
-    return presses_of(parts, Measurements(**values), np.full(len(parts), np.inf))
+    return _presses(parts, values, np.full(len(parts), np.inf))
 
 
 def hopeless_presses(parts: Parts, block_len: int) -> Presses:
@@ -142,11 +135,25 @@ def hopeless_presses(parts: Parts, block_len: int) -> Presses:
     edge = np.where(parts.has_stop, parts.start_block, parts.stop_block) * block_len
     faint = np.full(len(parts), FAINT_DBM0)
     values = _not_measured(len(parts)) | {"start": edge, "stop": edge, "low_dbm0": faint, "high_dbm0": faint}
-    return presses_of(parts, Measurements(**values), np.full(len(parts), -np.inf))
+    return _presses(parts, values, np.full(len(parts), -np.inf))
+
+
+def _presses(parts: Parts, measured: dict[str, Any], evidence: Samples) -> Presses:
+    return Presses(
+        **measured,
+        key=parts.key,
+        first_window=parts.start_block,
+        last_window=parts.stop_block - WINDOW_BLOCKS,
+        has_start=parts.has_start,
+        has_stop=parts.has_stop,
+        evidence=evidence,
+        last_low_dbm0=measured["low_dbm0"],
+        last_high_dbm0=measured["high_dbm0"],
+    )
 
 
 def _not_measured(n: int) -> dict[str, Any]:
-    return {f.name: np.full(n, np.nan) for f in fields(Measurements)}
+    return dict.fromkeys(_MEASURED, np.full(n, np.nan))  # one array: columns of presses are never written to
 
 
 def _dbm0(amplitude: npt.NDArray[np.complex128]) -> Samples:
@@ -176,7 +183,7 @@ def join(presses: Presses, bridged: Holes) -> Presses:
     if not joins.any():
         return presses
     group = np.concatenate([[0], np.cumsum(~joins)])
-    firsts = np.flatnonzero(np.concatenate([[True], ~joins]))
+    firsts = rows_where(np.concatenate([[True], ~joins]))
     lasts = np.append(firsts[1:], len(presses)) - 1
     score = np.minimum(presses.evidence, SURE) + EVIDENCE_PER_DB * presses.pair_dbm0
     best = np.lexsort((score, group))[lasts]
@@ -187,8 +194,7 @@ def join(presses: Presses, bridged: Holes) -> Presses:
     first_heard = np.where(first_heard < len(at), first_heard, firsts)
     last_heard = np.maximum.reduceat(np.where(heard, at, -1), firsts)
     last_heard = np.where(last_heard >= 0, last_heard, lasts)
-    return replace(
-        presses.take(best),
+    return presses.take(best).replaced(
         start=presses.start[first_heard],
         stop=presses.stop[last_heard],
         first_window=presses.first_window[firsts],

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dtmf_audio.columns import Bools, Ints
+from dtmf_audio.columns import Bools, Ints, rows_where
 from dtmf_audio.detector import (
     BLOCK_MS,
     BRIDGED_WINDOWS,
@@ -99,6 +99,9 @@ class Receiver:
         Whether to tell a :class:`Rejection` for every near miss.
     first_channel : int
         Number that events of the first channel carry; those of the others follow.
+    hold_ms : float
+        How long what is settled may be kept, so that more is measured together: finished tones are told so much later,
+        started ones as soon as without. To explain, nothing is kept.
     """
 
     def __init__(
@@ -111,6 +114,7 @@ class Receiver:
         announce: bool = True,
         explain: bool = False,
         first_channel: int = 0,
+        hold_ms: float = 0.0,
     ) -> None:
         self.samplerate = samplerate
         self._n_channels = n_channels
@@ -123,6 +127,8 @@ class Receiver:
         self._examiner = Examiner(samplerate, profile, self._block_len, form=form)
         self._join_windows = Holes(profile.bridge_ms, samplerate, ()).windows
         self._ages = np.array([round(ms / BLOCK_MS * self._block_len) for ms in ANNOUNCE_MS])
+        self._shortest_told = int(self._ages[0]) // self._block_len - WINDOW_BLOCKS - BRIDGED_WINDOWS
+        self._hold = 0 if explain else round(hold_ms / BLOCK_MS)  # windows
         self._origin = 0  # where in the stream the numbering of samples and windows below begins
         self._begin()
 
@@ -136,6 +142,7 @@ class Receiver:
         self._n_blocks = 0
         self._phasors = self._gate.no_phasors(self._n_channels)
         self._waiting = NO_PARTS
+        self._held_until = 0  # window
         self._told = np.zeros(0, np.int64)  # run_ids of runs told to have started
         self._stops: dict[int, int] = {}  # measured stop, by run_ids of key and last window
         self._heard = _Way(EchoFinder(self._profile, self.samplerate))
@@ -170,7 +177,7 @@ class Receiver:
                 end = min(begin + tile, stop)
                 to_steps(samples[:, begin:end], room[:, begin - start : end - start], offset=self.position)
                 labels.append(self._label(end - begin))
-            events += self._settle(np.concatenate(labels))
+            events += self._settle(labels[0] if len(labels) == 1 else np.concatenate(labels))
         return events
 
     def lose(self, n_samples: int) -> list[Event]:
@@ -196,11 +203,14 @@ class Receiver:
         return [_until(event, end) for event in events]
 
     def _silence(self, n_samples: int) -> list[Event]:
+        self._held_until = 0
         self._room_for(n_samples)[:] = 0.0
         return self._settle(self._label(n_samples))
 
     def _room_for(self, n_samples: int) -> npt.NDArray[np.float32]:
         """Where the next samples go, (n_channels, n_samples); what nothing to come can need is dropped."""
+        if self._audio.has_room_for(n_samples):
+            return self._audio.room_for(n_samples, 0, 0)
         oldest = min(
             self._tracker.known - LONGEST_PART - WINDOW_BLOCKS,  # what a run may be told to have started on
             int(self._waiting.start_block.min(initial=FAR)),
@@ -229,13 +239,17 @@ class Receiver:
         if not (len(ended) or len(self._tracker.open) or len(self._waiting) or pending):
             return []
         settled: list[tuple[int, int, Event]] = []  # sample at which it was settled, key, and the event
+        is_held = self._tracker.known < self._held_until
         if len(labels):
             self._cut(ended)
-            self._measure_ready()
+            if not is_held:
+                self._measure_ready()
         if self._announce:
             settled += self._started(ended)
-        if not len(labels):
+        if not len(labels) or is_held:
+            settled.sort(key=itemgetter(0, 1))
             return [event for _, _, event in settled]
+        self._held_until = self._tracker.known + self._hold
         settled += self._verdicts(*self._finished(self._heard))
         if self._explain:
             self._settled += [(at, key, e) for at, key, e in settled if not isinstance(e, ToneStarted)]
@@ -262,9 +276,11 @@ class Receiver:
                 parts.append(_parts(runs, runs.cut, None))
         self._waiting = Parts.concatenate(parts)
 
-    def _measure_ready(self) -> None:
-        """Measure the parts whose surroundings are known, and join them to presses."""
+    def _measure_ready(self, channels: Ints | None = None) -> None:
+        """Measure the parts whose surroundings are known, of all channels or of some, and join them to presses."""
         is_ready = self._waiting.settled_at < self._tracker.known
+        if channels is not None:
+            is_ready &= np.isin(channel_of(self._waiting.key), channels)
         if not is_ready.any():
             return
         ready = self._waiting.take(is_ready)
@@ -280,7 +296,14 @@ class Receiver:
         if self._explain:
             self._explained.add(measured, holes, least)
 
-    def _finished(self, way: _Way) -> tuple[Presses, Ints]:
+    def _catch_up(self, channels: Ints) -> list[tuple[int, int, Event]]:
+        """Measure and tell what was kept of some channels, in which something else is to be told."""
+        if self._tracker.known >= self._held_until:
+            return []  # nothing is kept
+        self._measure_ready(channels)
+        return self._verdicts(*self._finished(self._heard, channels))
+
+    def _finished(self, way: _Way, channels: Ints | None = None) -> tuple[Presses, Ints]:
         """Take the presses that nothing can join any more, and the windows at which that was settled."""
         if way.pending is None:
             return NO_PRESSES, NO_PRESSES.key
@@ -288,6 +311,8 @@ class Receiver:
         horizon = pending.last_window + self._join_windows  # what begins later does not join
         settled = horizon + BRIDGED_WINDOWS + 1  # by then it is known which windows by the horizon make a run
         is_over = pending.has_stop & (settled < self._tracker.known)
+        if channels is not None:
+            is_over &= np.isin(channel_of(pending.key), channels)
         if not is_over.any():
             return NO_PRESSES, NO_PRESSES.key
         # What began by the horizon had to be measured first, if only to find that it does not join.
@@ -306,15 +331,13 @@ class Receiver:
         runs = runs.take((runs.count >= FEWEST_WINDOWS) & (runs.cut == runs.first))
         waiting = waiting.take(waiting.has_start)
         ids = np.sort(np.concatenate([runs.ids, run_ids(waiting.key, waiting.run_first)]))
-        return np.asarray(
-            np.searchsorted(ids, run_ids(key, after)) < np.searchsorted(ids, run_ids(key, until), "right")
-        )
+        return np.asarray(ids.searchsorted(run_ids(key, after)) < ids.searchsorted(run_ids(key, until), "right"))
 
     def _judged(self, way: _Way, presses: Presses, settled: Ints) -> tuple[Presses, Verdicts, dict[int, Refusal]]:
         """Judge finished presses: with their lengths, the verdicts, and those refused as echoes of louder ones."""
-        presses = replace(presses, on_ms=1000.0 * (presses.stop - presses.start) / self.samplerate)
+        presses = presses.replaced(on_ms=1000.0 * (presses.stop - presses.start) / self.samplerate)
         verdicts = Verdicts(presses, presses.evidence, self._profile)
-        return presses, verdicts, way.echoes.refusals(presses, np.flatnonzero(verdicts.accepted), settled)
+        return presses, verdicts, way.echoes.refusals(presses, rows_where(verdicts.accepted), settled)
 
     def _verdicts(self, presses: Presses, settled: Ints) -> list[tuple[int, int, Event]]:
         """What is told of presses that were heard out."""
@@ -329,10 +352,10 @@ class Receiver:
         heard_until = (settled + WINDOW_BLOCKS) * self._block_len
         told = self._were_told(presses) if self._announce else accepted
         events: list[tuple[int, int, Event]] = []
-        for row in np.flatnonzero(~accepted & told).tolist():
+        for row in rows_where(~accepted & told).tolist():
             refusal = echoes.get(row) or verdicts.refusal(row)
             events.append((int(heard_until[row]), int(presses.key[row]), self._rejection(presses, row, refusal)))
-        for row in np.flatnonzero(accepted & ~told).tolist():
+        for row in rows_where(accepted & ~told).tolist():
             key, until = int(presses.key[row]), int(heard_until[row])
             events.append((until, key, self._tone_started(key, int(presses.start[row]), until)))
         good = presses.take(accepted)
@@ -360,7 +383,7 @@ class Receiver:
         refused = ~verdicts.accepted
         refused[list(echoes)] = True
         events: list[tuple[int, int, Event]] = []
-        for row in np.flatnonzero(refused & verdicts.near).tolist():
+        for row in rows_where(refused & verdicts.near).tolist():
             until, key = int(heard_until[row]), int(presses.key[row])
             rejection = self._rejection(presses, row, echoes.get(row) or verdicts.refusal(row))
             if not any(
@@ -372,57 +395,95 @@ class Receiver:
 
     def _were_told(self, presses: Presses) -> Bools:
         """Whether a run of each press was told to have started."""
-        first = np.searchsorted(self._told, run_ids(presses.key, presses.first_window))
-        return np.asarray(np.searchsorted(self._told, run_ids(presses.key, presses.last_window), "right") > first)
+        first = self._told.searchsorted(run_ids(presses.key, presses.first_window))
+        return np.asarray(self._told.searchsorted(run_ids(presses.key, presses.last_window), "right") > first)
 
     def _started(self, ended: Runs) -> list[tuple[int, int, Event]]:
         """Tell the tones that have become sure."""
-        events: list[tuple[int, int, Event]] = []
         runs = Runs.concatenate([ended, self._tracker.open])
-        previous = None
-        while True:
-            heard_until = runs.first * self._block_len + self._ages[np.minimum(runs.age, ANNOUNCED - 1)]
-            due = (runs.age < ANNOUNCED) & (heard_until <= self._audio.n_heard)
-            if not due.any():
-                break
-            runs.age[due] += 1
-            if previous is None:
-                previous, _ = self._tracker.neighbours(runs.key, runs.first, runs.last)
-            window = heard_until // self._block_len - WINDOW_BLOCKS  # the last that is known then
-            is_settled = (runs.first - previous > self._join_windows) | (previous + SETTLE_WINDOWS < window)
-            rows = np.flatnonzero(due & is_settled & (runs.last >= window - BRIDGED_WINDOWS))
-            if len(rows):
-                events += self._started_at(runs, rows, heard_until[rows], previous[rows])
-        self._tracker.open.age[:] = runs.age[len(ended) :]
+        is_due = runs.first * self._block_len + self._ages[np.minimum(runs.age, ANNOUNCED - 1)] <= self._audio.n_heard
+        is_due &= runs.age < ANNOUNCED
+        is_due &= runs.last - runs.first >= self._shortest_told
+        rows = rows_where(is_due)
+        if not len(rows):
+            return []
+        some = runs.take(rows)
+        events = self._told_of(some)
+        is_open = rows >= len(ended)
+        self._tracker.open.age[rows[is_open] - len(ended)] = some.age[is_open]
         return events
 
-    def _started_at(self, runs: Runs, rows: Ints, heard_until: Ints, previous: Ints) -> list[tuple[int, int, Event]]:
-        """Tell which of these runs are sure to be tones by what was heard of them until a sample."""
-        some = runs.take(rows)
-        start_block = np.maximum(some.first, heard_until // self._block_len - LONGEST_PART)
-        stop_block = -(-heard_until // self._block_len)
-        parts = _parts(some, start_block, stop_block - start_block)
-        parts = replace(parts, has_stop=np.zeros(len(rows), np.bool_))
-        openings, rows_of = self._examiner.openings(parts, heard_until)
-        runs.age[np.delete(rows, rows_of)] += 1  # what is hopeless now is hardly a tone 5 ms later
+    def _told_of(self, runs: Runs) -> list[tuple[int, int, Event]]:
+        """Tell which of these runs have become sure at ages that they have reached, and bring the ages up to date.
+
+        What is hopeless at one age is hardly a tone 5 ms later, and the next is passed over. What is to be looked at
+        if all is hopeless is looked at together: most of it is.
+        """
+        events: list[tuple[int, int, Event]] = []
+        previous, _ = self._tracker.neighbours(runs.key, runs.first, runs.last)
+        before, first, last = (column[:, np.newaxis] for column in (previous, runs.first, runs.last))
+        heard_until = first * self._block_len + self._ages  # (n, ANNOUNCED)
+        window = heard_until // self._block_len - WINDOW_BLOCKS  # the last that is known then
+        reached = heard_until <= self._audio.n_heard
+        due = (first - before > self._join_windows) | (before + SETTLE_WINDOWS < window)
+        due &= reached & (last >= window - BRIDGED_WINDOWS)
+        columns = rows_where(due.any(axis=0)).tolist()
+        while True:
+            looks, age = np.zeros_like(due), runs.age.copy()
+            for column in columns:
+                looks[:, column] = look = due[:, column] & (age <= column)
+                age[look] = column + 2
+            rows, ages = looks.nonzero()
+            if not len(rows):
+                break
+            until = heard_until[rows, ages]
+            start_block = np.maximum(runs.first[rows], until // self._block_len - LONGEST_PART)
+            parts = _parts(runs.take(rows), start_block, -(-until // self._block_len) - start_block)
+            parts = parts.replaced(has_stop=np.zeros(len(rows), np.bool_))
+            seen, worth_it = self._examiner.glance(parts, until)
+            at = rows_where(worth_it)
+            at = at[np.unique(rows[at], return_index=True)[1]]  # the first of each run
+            runs.age[:] = age
+            if not len(at):
+                break
+            rows, ages, until = rows[at], ages[at], until[at]
+            openings, rows_of = self._examiner.openings(parts.take(at), seen.take(at), until)
+            runs.age[rows] = ages + 2
+            runs.age[rows[rows_of]] = ages[rows_of] + 1
+            rows, until = rows[rows_of], until[rows_of]
+            told, sure = self._told_openings(openings, runs.first[rows], previous[rows], until)
+            runs.age[rows[sure]] = ANNOUNCED
+            events += told
+        np.maximum(runs.age, reached.sum(axis=1), out=runs.age)
+        return events
+
+    def _told_openings(
+        self, openings: Presses, first: Ints, previous: Ints, heard_until: Ints
+    ) -> tuple[list[tuple[int, int, Event]], Ints]:
+        """Tell which of these beginnings of runs, heard until a sample, are sure to be tones; and which they are."""
         least = self._profile.min_evidence + ANNOUNCE_EVIDENCE
         verdicts = Verdicts(openings, openings.evidence, self._profile, min_evidence=least)
-        sure = np.flatnonzero(verdicts.accepted)
-        known = heard_until[rows_of] // self._block_len - WINDOW_BLOCKS + 1
+        sure = rows_where(verdicts.accepted)
+        if not len(sure):
+            return [], sure
+        events = self._catch_up(channel_of(openings.key[sure]))
+        known = heard_until // self._block_len - WINDOW_BLOCKS + 1
         echoes = self._heard.echoes.refusals(openings, sure, known)
+        if echoes:
+            sure = np.array([row for row in sure.tolist() if row not in echoes], np.int64)
+        if not len(sure):
+            return events, sure
         holes = Holes(self._profile.bridge_ms, self.samplerate, self._lost)
-        events: list[tuple[int, int, Event]] = []
-        for opening in sure.tolist():
-            if opening in echoes:
-                continue
-            i = int(rows_of[opening])
-            key, start, until = int(some.key[i]), int(openings.start[opening]), int(heard_until[i])
-            runs.age[rows[i]] = ANNOUNCED
-            self._told = np.sort(np.append(self._told, run_ids(some.key[i], some.first[i])))
-            stop = self._stops.get(int(run_ids(some.key[i], previous[i])))
-            if stop is None or not holes(np.array([stop]), np.array([start]))[0]:
-                events.append((until, key, self._tone_started(key, start, until)))
-        return events
+        key, start = openings.key[sure], openings.start[sure]
+        self._told = np.sort(np.append(self._told, run_ids(key, first[sure])))
+        ids = run_ids(key, previous[sure])
+        joins = first[sure] - previous[sure] <= self._join_windows  # else it is a press of its own, whatever was lost
+        columns = (ids.tolist(), joins.tolist(), key.tolist(), start.tolist(), heard_until[sure].tolist())
+        for of, may_join, one, begin, until in zip(*columns, strict=True):
+            stop = self._stops.get(of) if may_join else None
+            if stop is None or not holes(np.array([stop]), np.array([begin]))[0]:
+                events.append((until, one, self._tone_started(one, begin, until)))
+        return events, sure
 
     def _tone_started(self, key: int, start: int, heard_until: int) -> ToneStarted:
         return ToneStarted(

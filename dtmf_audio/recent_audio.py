@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import sliding_window_view
 
-from dtmf_audio.columns import Ints
+from dtmf_audio.columns import Ints, rows_where, windows_of
 from dtmf_audio.keys import channel_of
 
 
@@ -32,6 +31,10 @@ class RecentAudio:
         self._beyond = beyond
         self._base = -before  # sample at which the buffer begins
         self._buffer = np.zeros((n_channels, before + beyond), np.float32)
+
+    def has_room_for(self, n_samples: int) -> bool:
+        """Whether the next samples go into the buffer as it is."""
+        return self.n_heard - self._base + n_samples <= self._buffer.shape[1] - self._beyond
 
     def room_for(self, n_samples: int, oldest: int, reserve: int) -> npt.NDArray[np.float32]:
         """Where the next samples go, shape (n_channels, n_samples), to be taken in by :meth:`advance`.
@@ -74,11 +77,10 @@ class RecentAudio:
         -------
         float32, shape (n, length)
         """
-        pieces: npt.NDArray[np.float32] = sliding_window_view(self._buffer, length, axis=1)[
-            channel_of(key), begin - self._base
-        ]
+        begin_at = (0, begin - self._base) if len(self._buffer) == 1 else (channel_of(key), begin - self._base)
+        pieces: npt.NDArray[np.float32] = windows_of(self._buffer, length)[begin_at]
         heard = (self.n_heard if until is None else np.minimum(until, self.n_heard)) - begin  # of each piece
-        ahead = np.flatnonzero(heard < length)
+        ahead = rows_where(heard < length)
         if len(ahead):
             pieces[ahead] *= np.arange(length) < heard[ahead, np.newaxis]
         return pieces

@@ -13,9 +13,10 @@ from typing import BinaryIO
 from dtmf_audio.audio_io import open_audio
 from dtmf_audio.errors import AudioFileError, DtmfError, MissingLibraryError
 from dtmf_audio.files import iter_reader
+from dtmf_audio.formats import json_object
 from dtmf_audio.places import Source, name_of, reason
 from dtmf_audio.scan_find import Planned, facts_of, file_system, size_and_mtime
-from dtmf_audio.scan_rows import FileResult, Row, ScanSettings, identity_of, row_of, tone_object
+from dtmf_audio.scan_rows import FileResult, Row, ScanSettings, identity_of, row_of
 
 
 class _StopError(Exception):
@@ -135,7 +136,7 @@ def _decoded(source: Source, result: FileResult, settings: ScanSettings) -> File
         samplerate=reader.samplerate,
         channels=reader.channels,
         duration_s=round(frames / reader.samplerate, 6),
-        tones=tuple(tone_object(tone, mask=settings.mask) for tone in found),
+        tones=tuple(json_object(tone, mask=settings.mask) for tone in found),
     )
 
 

@@ -27,6 +27,7 @@ from typing import Any, BinaryIO, NamedTuple, Self
 
 from dtmf_audio.audio_write import replace_file
 from dtmf_audio.errors import AudioFileError, InvalidSettingError, MissingLibraryError
+from dtmf_audio.formats import in_utf8
 from dtmf_audio.places import reason
 from dtmf_audio.scan_find import mtime_ns, mtime_text
 from dtmf_audio.scan_rows import (
@@ -42,7 +43,6 @@ from dtmf_audio.scan_rows import (
     csv_results,
     flat_rows,
     identity_of,
-    in_utf8,
     row_of,
     unflattened,
 )

@@ -32,20 +32,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, NamedTuple
 
-from dtmf_audio.events import DetectedTone
-from dtmf_audio.formats import json_object
+from dtmf_audio.formats import CSV_COLUMNS, csv_field
 from dtmf_audio.profiles import Profile
 
 Outcome = Literal["tones", "none", "error"]
 
-MASKED_KEY, MASKED_TONE = "•", "masked"
-_MEASURED = (
-    *("low_hz", "high_hz", "low_level_dbm0", "high_level_dbm0", "twist_db", "low_offset_pct", "high_offset_pct"),
-    "snr_db",
-)
-_OF_TONE = ("tone", "key", "channel", "start_s", "stop_s", "duration_ms", "start_sample", "stop_sample")
 _OF_FILE = ("channels", "duration_s", "size_bytes", "mtime", "status", "error", "settings")
-COLUMNS = ("file", *_OF_TONE, "samplerate", *_MEASURED, *_OF_FILE)
+COLUMNS = (*CSV_COLUMNS, *_OF_FILE)
+_OF_TONE = CSV_COLUMNS[1:]
 TEXTS = {"file", "tone", "key", "mtime", "status", "error", "settings"}
 WHOLE = {"channel", "start_sample", "stop_sample", "samplerate", "channels", "size_bytes"}  # all others are floats
 
@@ -171,14 +165,6 @@ def row_of(result: FileResult, identity: str | None) -> Row:
     return Row(result.file, identity, result.outcome, result.to_json())
 
 
-def tone_object(tone: DetectedTone, *, mask: bool) -> dict[str, Any]:
-    """Return a tone as ``decode`` tells it; masked, when and how long it was, and nothing else."""
-    told = json_object(tone)
-    if mask:
-        told |= {"tone": MASKED_TONE, "key": MASKED_KEY} | dict.fromkeys(_MEASURED)
-    return told
-
-
 def identity_of(size_bytes: int | None, mtime: str | None) -> str:
     """Return what a file is told by, besides its name."""
     return f"{size_bytes} {mtime}"
@@ -205,7 +191,7 @@ def unflattened(rows: Iterable[dict[str, Any]]) -> Iterator[FileResult]:
             told = {name: row[name] for name in ("file", "samplerate", *_OF_FILE)}
             tones = []
         if row["tone"] is not None:
-            tones.append({name: row[name] for name in (*_OF_TONE, "samplerate", *_MEASURED)})
+            tones.append({name: row[name] for name in _OF_TONE})
     if told is not None:
         yield FileResult(**told, tones=tuple(tones))
 
@@ -218,7 +204,7 @@ def csv_header() -> str:
 def csv_lines(result: FileResult) -> Iterator[str]:
     """Yield the lines of a file, without their newlines: RFC 4180, but lines end in LF."""
     for row in flat_rows(result):
-        yield ",".join(_csv_field(row[name]) for name in COLUMNS)
+        yield ",".join(csv_field(row[name]) for name in COLUMNS)
 
 
 def csv_results(lines: Iterable[str]) -> Iterator[FileResult]:
@@ -246,21 +232,3 @@ def _parsed(name: str, field: str) -> Any:
     if name in TEXTS:
         return field
     return int(field) if name in WHOLE else float(field)
-
-
-def _csv_field(value: float | str | None) -> str:
-    """Write numbers without an exponent; quote a text if it must be."""
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        text = f"{value:.6f}".rstrip("0")
-        return text + "0" if text.endswith(".") else text
-    text = in_utf8(str(value))
-    if any(mark in text for mark in ',"\r\n') or text != text.strip():
-        text = '"' + text.replace('"', '""') + '"'
-    return text
-
-
-def in_utf8(text: str) -> str:
-    r"""Return a text that UTF-8 can write: bytes of a name that are none become ``\udce9`` and the like."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -70,9 +70,9 @@ class Glimpses(Columns):
 # Tried and left out, since they told nothing beyond these: flatness of the rest, signal to noise.
 _BASE = 2.58
 TERMS: tuple[tuple[str, float, Callable[[Glimpses], Samples]], ...] = (
-    ("margin over other lines, dB", 0.92, lambda g: np.clip(g.margin_db, -8.0, 15.0)),
-    ("margin over lines below 500 Hz, dB", 0.42, lambda g: np.clip(g.hum_margin_db, -12.0, 10.0)),
-    ("offset from nominal, %", -4.78, lambda g: np.clip(g.offset_pct, 1.5, 3.5)),
+    ("margin over other lines, dB", 0.92, lambda g: g.margin_db.clip(-8.0, 15.0)),
+    ("margin over lines below 500 Hz, dB", 0.42, lambda g: g.hum_margin_db.clip(-12.0, 10.0)),
+    ("offset from nominal, %", -4.78, lambda g: g.offset_pct.clip(1.5, 3.5)),
 )
 # chosen: drops 29 of 30 candidates of speech and music and 13 of 14 of noise; of presses it loses 1 in 250 under speech
 # 5 dB below them, 1 in 1500 after Opus at 8 kbit/s, and none of 1500 under each of the 21 other damages
@@ -121,6 +121,7 @@ class Screen:
         # Power of a bin of white noise is its variance; of a line of amplitude a it is a**2 * self._line.
         self._window = window / np.sqrt((window**2).sum()) / SAMPLE_SCALE
         self._line = window.sum() ** 2 / (window**2).sum() / 4.0
+        self._root_line = math.sqrt(self._line)
         self._bin_hz = samplerate / self._n_fft
         self._spread = self._n_fft / self.length  # bins of the transform in one of the window
         # Between two bins a line is at most half a bin of the transform from the nearer one.
@@ -155,40 +156,45 @@ class Screen:
     def _look(self, pieces: npt.NDArray[Any], label: Ints) -> Glimpses:
         spectrum = np.fft.rfft(pieces * self._window, self._n_fft, axis=1)[:, : self._n_bins]
         power = spectrum.real**2 + spectrum.imag**2
-        low_hz, low, low_offset_pct = self._tone(spectrum, power, PAIRS[label, 0])
-        high_hz, high, high_offset_pct = self._tone(spectrum, power, PAIRS[label, 1])
-        low_power, high_power = np.abs(low) ** 2, np.abs(high) ** 2
-        weaker_db = ratio_db(np.minimum(low_power, high_power) * self._line)
+        freq_hz, peak, offset_pct = self._tones(spectrum, power, PAIRS.T[:, label])
+        low_power, high_power = np.abs(peak) ** 2
         in_band = power[:, self._first :]
-        noise = np.einsum("ij,ij->i", in_band, self._rest[label])
-        strongest = (in_band * self._foreign[label]).max(axis=1)
+        levels = np.empty((5, len(label)))  # the pair, the noise, the weaker tone, and the strongest other lines
+        levels[0] = (low_power + high_power) / 2.0
+        np.einsum("ij,ij->i", in_band, self._rest[label], out=levels[1])
+        levels[2] = np.minimum(low_power, high_power) * self._line
+        (in_band * self._foreign[label]).max(axis=1, out=levels[3])
+        power[:, self._hum_first : self._first].max(axis=1, out=levels[4])
+        pair_db, noise_db, weaker_db, strongest_db, hum_db = ratio_db(levels)
         return Glimpses(
-            low=low,
-            high=high,
-            low_hz=low_hz,
-            high_hz=high_hz,
-            offset_pct=np.maximum(np.abs(low_offset_pct), np.abs(high_offset_pct)),
-            snr_db=ratio_db((low_power + high_power) / 2.0) - ratio_db(noise),
-            margin_db=weaker_db - ratio_db(strongest),
-            hum_margin_db=weaker_db - ratio_db(power[:, self._hum_first : self._first].max(axis=1)),
+            low=peak[0],
+            high=peak[1],
+            low_hz=freq_hz[0],
+            high_hz=freq_hz[1],
+            offset_pct=np.abs(offset_pct).max(axis=0),
+            snr_db=pair_db - noise_db,
+            margin_db=weaker_db - strongest_db,
+            hum_margin_db=weaker_db - hum_db,
         )
 
-    def _tone(
-        self, spectrum: npt.NDArray[np.complex128], power: Samples, tone: Ints
+    def _tones(
+        self, spectrum: npt.NDArray[np.complex128], power: Samples, tones: Ints
     ) -> tuple[Samples, npt.NDArray[np.complex128], Samples]:
-        """Frequency, amplitude and offset in % of the strongest line near each nominal frequency, (n,) each."""
-        rows = np.arange(len(tone))
-        near = self._near[tone]
-        bins = near[rows, power[rows[:, np.newaxis], near].argmax(axis=1)]
+        """Frequency, amplitude and offset in % of the strongest line near each nominal frequency, (2, n) each."""
+        rows = np.arange(len(power))
+        near = self._near[tones]  # (2, n, 2 reach + 1)
+        at_best = power[rows[:, np.newaxis], near].argmax(axis=-1)
+        bins = self._near[tones, at_best]
         before, at, after = power[rows, bins - 1], power[rows, bins], power[rows, bins + 1]
         # A Hann line has a fixed ratio of neighbouring amplitudes for each place between the bins.
         ratio = np.sqrt(np.maximum(before, after) / np.maximum(at, TINY))
         shift = np.interp(ratio, self._ratios, self._shifts)
         place = np.where(after > before, shift, -shift)  # in bins of the window
-        gain = 1.0 / _hann_line(place)
+        x = np.pi * np.maximum(shift, TINY)
+        gain = 1.0 / (np.sin(x) / x / (1.0 - shift**2))  # of _hann_line(shift), which is half a bin at the most
         freq_hz = (bins + place * self._spread) * self._bin_hz
-        peak = spectrum[rows, bins] * self._to_middle[bins] * (gain / np.sqrt(self._line))
-        return freq_hz, peak, 100.0 * (freq_hz / TONES_HZ[tone] - 1.0)
+        peak = spectrum[rows, bins] * self._to_middle[bins] * (gain / self._root_line)
+        return freq_hz, peak, 100.0 * (freq_hz / TONES_HZ[tones] - 1.0)
 
 
 def _hann_line(place: Samples) -> Samples:

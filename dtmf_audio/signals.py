@@ -67,7 +67,7 @@ def as_dtype(samples: npt.ArrayLike) -> npt.NDArray[Any]:
         The dtype is none of int16, int32, uint8, float32 and float64.
     """
     array = np.asarray(samples)
-    if array.dtype.newbyteorder("=") not in _SCALES:
+    if array.dtype not in _SCALES and array.dtype.newbyteorder("=") not in _SCALES:
         raise InvalidSignalError(
             f"samples are {array.dtype}; they must be int16, int32, uint8, float32 or float64: convert them first"
         )

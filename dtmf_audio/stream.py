@@ -19,13 +19,15 @@ from dtmf_audio.signals import as_channels, as_dtype, check_samplerate
 Event = ToneStarted | DetectedTone | Rejection
 
 LONGEST_GAP_MS = 500.0  # a longer gap ends everything before it
+BANK_HOLD_MS = 80.0  # chosen: tests/benchmarks/speed.py --rows bank; less than a pause between two keys
 MOST_CHANNELS = 2**20  # of a bank
 
 
 class DecoderBank:
     """Decodes many channels that are fed together, as a media server does every 20 ms.
 
-    The events are those of as many :class:`StreamDecoder`, at a fraction of their cost.
+    The events are those of as many :class:`StreamDecoder`, those of a channel in the same order, at a fraction of their
+    cost. To measure many at a time, a bank tells of finished tones a little later, unless another one starts before.
 
     Parameters
     ----------
@@ -45,11 +47,14 @@ class DecoderBank:
         refused it. The tones are the same; decoding takes longer. What is never taken for a key in the first place is
         no near miss: most single tones, whatever lasts less than 15 ms, levels and twists 10 dB beyond the limit, and
         many keys 3 % off pitch or more, which beyond 5 % look like their neighbours.
+    hold_ms : float
+        How much later than a stream it may tell of a finished tone, 0 to 80; more is faster. With ``explain`` nothing
+        is held.
 
     Raises
     ------
     InvalidSettingError
-        A number of channels, rate, profile or form that is not known.
+        A number of channels, rate, profile or form that is not known, or a time out of range.
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class DecoderBank:
         goertzel: GoertzelForm = "matrix",
         announce: bool = True,
         explain: bool = False,
+        hold_ms: float = BANK_HOLD_MS,
     ) -> None:
         if (
             isinstance(channels, bool)
@@ -70,11 +76,19 @@ class DecoderBank:
             raise InvalidSettingError(
                 f"a bank of {channels!r} channels was asked for; it must be a whole number from 1 to {MOST_CHANNELS}"
             )
+        if not 0.0 <= hold_ms <= BANK_HOLD_MS:
+            raise InvalidSettingError(f"hold_ms is {hold_ms!r}; it must be from 0 to {BANK_HOLD_MS:g}")
         self.channels = int(channels)
         self.samplerate = check_samplerate(samplerate)
         self.profile = get_profile(profile)
         self._receiver = Receiver(
-            self.channels, self.samplerate, self.profile, form=goertzel, announce=announce, explain=explain
+            self.channels,
+            self.samplerate,
+            self.profile,
+            form=goertzel,
+            announce=announce,
+            explain=explain,
+            hold_ms=hold_ms,
         )
         self._flushed = False
 
@@ -89,7 +103,7 @@ class DecoderBank:
         Returns
         -------
         list of ToneStarted, DetectedTone and Rejection
-            What is known now, in the order in which it was settled.
+            What is known now, of each channel in the order in which it was settled.
 
         Raises
         ------

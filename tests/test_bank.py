@@ -75,6 +75,25 @@ def test_a_hundred_channels_in_20_ms_frames_keep_their_keys_apart():
         assert [tone for _, tone, _, _ in tones] == [press.tone for press in rendering.tones]
 
 
+def test_a_bank_tells_a_start_with_the_streams_and_an_end_at_most_80_ms_after_them():
+    n_channels, frame = 8, 160
+    samples = np.array([one_channel(40.0, seed) for seed in range(n_channels)])
+    frames = [samples[:, start : start + frame] for start in range(0, LENGTH, frame)]
+
+    def heard(decoder, frames):
+        """Frame after which each event is told."""
+        return {(what(e), e.channel): number for number, f in enumerate(frames) for e in decoder.feed(f)}
+
+    of_bank = heard(DecoderBank(n_channels, 8000), frames)
+    of_streams = {}
+    for number in range(n_channels):
+        of_streams |= heard(StreamDecoder(8000, channel=number), [f[number] for f in frames])
+    late = {event: told - of_streams[event] for event, told in of_bank.items()}
+    assert {late[event] for event in late if event[0][0] == "ToneStarted"} == {0}
+    assert {late[event] for event in late if event[0][0] == "DetectedTone"} <= {0, 1, 2, 3, 4}
+    assert len(of_bank) > 100
+
+
 def test_a_gap_is_a_gap_in_all_channels():
     samples = np.array([one_channel(40.0, seed) for seed in (1, 2)])
     bank = DecoderBank(2, 8000)
@@ -113,3 +132,17 @@ def test_a_flushed_bank_refuses_more():
     assert bank.flush() == []
     with pytest.raises(InvalidSignalError, match="the stream was flushed and has ended"):
         bank.feed(np.zeros((1, 160)))
+
+
+def test_a_bank_that_holds_nothing_tells_as_soon_as_a_stream():
+    samples = to_pcm16(np.tile(one_channel(40.0, 3), (3, 1)))
+    bank, stream = DecoderBank(3, 8000, announce=False, hold_ms=0.0), StreamDecoder(8000, announce=False)
+    for start in range(0, LENGTH, 160):
+        told = [what(e) for e in bank.feed(samples[:, start : start + 160]) if e.channel == 0]
+        assert told == [what(e) for e in stream.feed(samples[0, start : start + 160])]
+
+
+@pytest.mark.parametrize("hold_ms", [-1.0, 80.5, float("nan")])
+def test_a_hold_out_of_range_is_refused(hold_ms):
+    with pytest.raises(InvalidSettingError, match=f"hold_ms is {hold_ms}; it must be from 0 to 80"):
+        DecoderBank(1, 8000, hold_ms=hold_ms)

@@ -24,13 +24,16 @@ import dtmf_audio
 from dtmf_audio import Tone, cli, synthesis
 from dtmf_audio.audio_io import RAW_ENCODINGS, WRITE_FORMATS, WRITE_SUBTYPES, read_audio, write_audio
 from dtmf_audio.channel import level_while_on
+from dtmf_audio.formats import truth_json
 from dtmf_audio.goertzel import GoertzelForm
+from dtmf_audio.graph.rendering import LEAST_DELAY_MS, LONGEST_DRAWN_DELAY_MS, render_request
+from dtmf_audio.graph.requests import SendDtmfTonesRequest
 from dtmf_audio.profiles import PROFILES
 from dtmf_audio.tones import KEY_TONES
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples"
-COMMANDS = ("render", "decode", "check", "tones", "conformance")
+COMMANDS = ("render", "decode", "check", "plot", "tones", "conformance", "emulate")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 ENVIRONMENT.pop("PYTHONUNBUFFERED", None)  # what is still in the buffer at exit is where trouble is
 NAMES = "the names are tone0-tone9, star, pound, a, b, c, d and flash"
@@ -128,15 +131,56 @@ def test_render_takes_a_request_from_a_file_an_argument_or_standard_input(
     [
         (', "delayBetweenTonesMs": 250', [], 250),
         (', "delayBetweenTonesMs": 250', ["--delay-ms", "40"], 40),
-        ("", [], 100),
+        (', "delayBetweenTonesMs": 40', [], 40),
+        (', "delayBetweenTonesMs": 39', [], 40),
+        (', "delayBetweenTonesMs": 0', [], 40),
+        (', "delayBetweenTonesMs": 250', ["--delay-ms", "10"], 10),
+        ("", ["--delay-ms", "100"], 100),
     ],
 )
-def test_the_delay_is_the_options_or_the_requests_or_100_ms(
+def test_the_delay_is_the_options_or_the_requests_and_then_at_least_40_ms(
     dtmf: Callable[..., Run], delay: str, options: list[str], delay_ms: int
 ) -> None:
     run = dtmf("render", f'{{"tones": ["tone1", "tone1"]{delay}}}', "-o", "x.wav", "--truth", "-", *options)
     first, second = json.loads(run.out)["tones"]
     assert second["start_sample"] - first["stop_sample"] == 8 * delay_ms
+
+
+def test_a_request_without_a_delay_gets_random_ones_that_the_seed_draws(
+    dtmf: Callable[..., Run], tmp_path: Path
+) -> None:
+    request = SendDtmfTonesRequest(tones=[Tone.TONE1] * 30)
+    starts = []
+    for options in ([], ["--seed", "0"], ["--seed", "1"]):
+        assert dtmf("render", json.dumps(request.to_dict()), "-o", "x.wav", "--truth", "x.truth", *options) == Run(
+            0, "", ""
+        )
+        samples, samplerate = read_audio(tmp_path / "x.wav")
+        rng = np.random.default_rng(1 if "1" in options else 0)
+        expected = render_request(request, samplerate, rng=rng)
+        np.testing.assert_array_equal(samples[:, 0], np.rint(expected.samples * 2**15).astype(np.int16))
+        assert (tmp_path / "x.truth").read_text(encoding="utf-8") == truth_json(expected)
+        starts.append([tone.start for tone in expected.tones])
+    assert starts[0] == starts[1] != starts[2]
+    gaps_ms = np.diff(starts[0]) / 8 - 100
+    assert gaps_ms.min() >= LEAST_DELAY_MS
+    assert gaps_ms.max() <= LONGEST_DRAWN_DELAY_MS
+    assert len(set(gaps_ms)) > 20  # of 29
+    assert dtmf("decode", "x.wav") == Run(0, "1" * 30 + "\n", "")
+
+
+def test_a_request_takes_the_options_of_level_and_time_too(dtmf: Callable[..., Run], tmp_path: Path) -> None:
+    settings = {
+        **{"on_ms": 70.0, "ramp_ms": 1.0, "lead_ms": 11.0, "tail_ms": 12.0},
+        **{"level_dbm0": -20.0, "twist_db": -3.0},
+    }
+    options = [word for name, value in settings.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    request = '{"tones": ["tone1", "flash", "tone2"], "delayBetweenTonesMs": 60}'
+    run = dtmf("render", request, "-o", "x.wav", "--subtype", "double", *options, "--flash-ms", "30")
+    assert run == Run(0, "", "")
+    tones = [Tone.TONE1, Tone.FLASH, Tone.TONE2]
+    expected = synthesis.render(tones, 8000, delay_ms=60, flash_ms=30, **settings)
+    np.testing.assert_array_equal(read_audio(tmp_path / "x.wav")[0][:, 0], expected.samples)
 
 
 def test_render_writes_the_truth_beside_the_audio(dtmf: Callable[..., Run], tmp_path: Path) -> None:
@@ -194,7 +238,8 @@ def test_noise_lies_where_snr_db_says_and_the_seed_draws_it(dtmf: Callable[..., 
 def test_a_comma_and_a_flash_are_silences_of_the_length_given(dtmf: Callable[..., Run]) -> None:
     comma = dtmf("render", "1,2", "-o", "x.wav", "--comma-ms", "300", "--truth", "-")
     flash = dtmf(
-        *("render", '{"tones": ["tone1", "flash", "tone2"]}', "-o", "x.wav"), "--flash-ms", "200", "--truth", "-"
+        *("render", '{"tones": ["tone1", "flash", "tone2"], "delayBetweenTonesMs": 100}', "-o", "x.wav"),
+        *("--flash-ms", "200", "--truth", "-"),
     )
     for run in (comma, flash):  # 100 ms of tone, 100 + 300 ms; or 100 + 200 + 100 ms
         assert [tone["start_sample"] for tone in json.loads(run.out)["tones"]] == [0, 4000]
@@ -444,6 +489,8 @@ def test_version_is_the_packages(dtmf: Callable[..., Run]) -> None:
 def test_help_ends_with_an_example_that_runs(dtmf: Callable[..., Run], tmp_path: Path, command: str) -> None:
     shown = dtmf(*filter(None, [command]), "--help")
     assert (shown.status, shown.err) == (0, "")
+    if command == "plot":
+        pytest.importorskip("matplotlib")
     *_, heading, example = shown.out.splitlines()
     assert heading == "example:"
     assert f"dtmf-audio {command}" in example
@@ -471,7 +518,10 @@ def test_help_states_the_defaults_of_the_library(dtmf: Callable[..., Run]) -> No
         stated = re.search(rf"--{option} [A-Z0]+ [^(]*\(default: ([-0-9.]+)\)", text)
         assert stated is not None, option
         assert float(stated[1]) == default
-    assert f"delayBetweenTonesMs, or else {synthesis.DEFAULT_DELAY_MS:g})" in text
+    assert (
+        f"(default: {synthesis.DEFAULT_DELAY_MS:g}; of a request, its delayBetweenTonesMs, at least {LEAST_DELAY_MS:g}, "
+        f"and without one 0 to {LONGEST_DRAWN_DELAY_MS} at random)"
+    ) in text
     assert f"(default: {cli.DEFAULT_SAMPLERATE}, " in text
 
 

@@ -16,22 +16,24 @@ from dtmf_audio import Tone
 from dtmf_audio.errors import GraphServiceError, InvalidSettingError
 from dtmf_audio.graph.calls import Calls, CallSettings, Notification
 from dtmf_audio.graph.models import (
-    AnswerRequest,
     AppHostedMediaConfig,
     Call,
     CallDirection,
     CallState,
-    CancelMediaProcessingRequest,
     CompletionReason,
-    CreateCallRequest,
     MediaState,
     OperationStatus,
     SendDtmfTonesOperation,
-    SendDtmfTonesRequest,
     ServiceHostedMediaConfig,
-    SubscribeToToneRequest,
 )
 from dtmf_audio.graph.rendering import TonePlan
+from dtmf_audio.graph.requests import (
+    AnswerRequest,
+    CancelMediaProcessingRequest,
+    CreateCallRequest,
+    SendDtmfTonesRequest,
+    SubscribeToToneRequest,
+)
 from dtmf_audio.graph.timeline import TICKS_PER_MS, TICKS_PER_SAMPLE, Timeline
 
 MS = TICKS_PER_MS
@@ -463,7 +465,9 @@ def test_the_bot_with_the_audio_hears_tones_itself_and_cannot_subscribe() -> Non
     call_id = world.established(media="app")
     error = refused(world.subscribe, call_id)
     assert (error.status, error.code) == (500, "9999")
-    assert error.message.startswith("Encountered Exception during ToneSubscription. The call has appHostedMediaConfig, ")
+    assert error.message.startswith(
+        "Encountered Exception during ToneSubscription. The call has appHostedMediaConfig, "
+    )
     infos = [world.calls.tone_received(call_id, Tone.TONE1) for _ in range(2)]
     assert [info.sequence_id for info in infos if info] == [1, 2]
     assert world.told == []

@@ -159,3 +159,8 @@ def test_a_number_of_times_that_is_none_is_refused(times: Any) -> None:
 def test_a_time_of_a_request_fault_that_is_none_is_refused(settings: Any) -> None:
     with pytest.raises(InvalidSettingError, match=r"is .*; it must be"):
         RequestFault(kind="slow", **settings)
+
+
+def test_a_fault_of_an_action_that_does_not_exist_would_never_strike_and_is_refused() -> None:
+    with pytest.raises(InvalidSettingError, match="action is 'sendDtmf'; it must be one of createCall, "):
+        RequestFault(kind="slow", action="sendDtmf")

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from dtmf_audio import Tone, decode
 from dtmf_audio.graph.lines import Line, limited, tone_wave, truth_of, twisted
-from dtmf_audio.graph.models import SendDtmfTonesRequest
 from dtmf_audio.graph.rendering import TonePlan, plan_request
+from dtmf_audio.graph.requests import SendDtmfTonesRequest
 from dtmf_audio.signals import to_pcm16
 from dtmf_audio.synthesis import render
 

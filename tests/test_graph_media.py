@@ -15,7 +15,17 @@ from hypothesis import strategies as st
 
 from dtmf_audio import Tone, decode
 from dtmf_audio.errors import InvalidSettingError, InvalidSignalError
-from dtmf_audio.graph.media import ENVELOPE_FRAMES, CallMedia, Direction, Envelope, HeardTone, LineConditions, Tap
+from dtmf_audio.graph.calls import CallSettings
+from dtmf_audio.graph.media import (
+    ENVELOPE_FRAMES,
+    CallMedia,
+    Direction,
+    Envelope,
+    HeardTone,
+    LineConditions,
+    Shelf,
+    Tap,
+)
 from dtmf_audio.graph.switchboard import CallHandle, Switchboard
 from dtmf_audio.signals import to_pcm16
 from dtmf_audio.synthesis import AudioFrame, RenderedTone, render
@@ -525,7 +535,7 @@ def test_nothing_is_recorded_unless_asked_for() -> None:
 
 
 def test_silence_is_kept_at_no_cost() -> None:
-    tap = Tap(1000)
+    tap = Tap(1000, Shelf(10))
     tap.keep(3, np.ones(320, np.int16))
     tap.keep(1000, np.ones(320, np.int16))
     assert tap.full
@@ -533,6 +543,20 @@ def test_silence_is_kept_at_no_cost() -> None:
     assert len(samples) == 320_000
     assert np.flatnonzero(samples).tolist() == list(range(960, 1280))
     assert len(tap.samples(1000)) == 1000
+
+
+def test_recordings_share_their_room_and_end_where_there_is_none() -> None:
+    shelf = Shelf(3)
+    one, other = Tap(1000, shelf), Tap(1000, shelf)
+    frame = np.ones(320, np.int16)
+    for index in (0, 5):
+        one.keep(index, frame)
+    other.keep(7, frame)
+    other.keep(9, frame)
+    assert (one.full, other.full) == (False, True)
+    assert len(other.samples(10**9)) == 9 * 320  # no silence that was none
+    del one, other
+    assert shelf.frames_left == 3
 
 
 # --- the envelope --------------------------------------------------------------------------------------------------
@@ -578,7 +602,7 @@ def test_while_all_is_silent_nothing_is_due() -> None:
 
 
 def test_a_call_that_ended_is_forgotten_when_its_handle_is() -> None:
-    board = Switchboard(record_s=0.0)
+    board = Switchboard(record_s=0.0, settings=CallSettings(kept_calls=3))
     call = board.establish()
     media = weakref.ref(call.audio)
     call.far_end.press("1")
@@ -586,6 +610,11 @@ def test_a_call_that_ended_is_forgotten_when_its_handle_is() -> None:
     call.delete()
     board.advance(5000)
     del call
+    gc.collect()
+    assert media() is not None  # calls that are over are kept, the latest
+    for _ in range(3):
+        board.establish().delete()
+        board.advance(5000)
     gc.collect()
     assert media() is None
     assert not board._handles

@@ -32,31 +32,33 @@ from hypothesis import strategies as st
 from dtmf_audio import InvalidRequestError, InvalidSettingError, Tone
 from dtmf_audio.graph.models import (
     MAX_BODY_BYTES,
-    MAX_TARGETS,
-    MAX_TONES,
     MODALITIES,
     AppHostedMediaConfig,
     Call,
     CallDirection,
     CallState,
     CancelMediaProcessingOperation,
-    CancelMediaProcessingRequest,
     CompletionReason,
-    CreateCallRequest,
     GraphError,
     MediaState,
     OperationStatus,
     ResultInfo,
     SendDtmfTonesOperation,
-    SendDtmfTonesRequest,
     ServiceHostedMediaConfig,
     SubscribeToToneOperation,
-    SubscribeToToneRequest,
     ToneInfo,
     UnknownOperation,
     media_config_from_dict,
     operation_from_dict,
     operation_from_json,
+)
+from dtmf_audio.graph.requests import (
+    MAX_TARGETS,
+    MAX_TONES,
+    CancelMediaProcessingRequest,
+    CreateCallRequest,
+    SendDtmfTonesRequest,
+    SubscribeToToneRequest,
 )
 
 A_LIST = 'write a list of tone names, such as ["tone1", "star"]'

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from dtmf_audio import InvalidSettingError, InvalidToneError, Tone, decode, render
 from dtmf_audio.graph.lines import Line, truth_of
-from dtmf_audio.graph.models import SendDtmfTonesRequest
 from dtmf_audio.graph.rendering import plan_request, render_request
+from dtmf_audio.graph.requests import SendDtmfTonesRequest
 from dtmf_audio.signals import to_pcm16
 
 

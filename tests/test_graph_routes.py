@@ -28,7 +28,7 @@ from graph_service import (
 from dtmf_audio import Tone
 from dtmf_audio.graph.endpoints import CALL_ACTIONS, NOT_DONE_ACTIONS, NOT_DONE_RESOURCES
 from dtmf_audio.graph.faults import RequestFault
-from dtmf_audio.graph.models import CALLBACK_URI, MAX_TONES, AnswerRequest, RejectRequest
+from dtmf_audio.graph.requests import CALLBACK_URI, MAX_TONES, AnswerRequest, RejectRequest
 from dtmf_audio.graph.routes import CALLING_ROLES, MEDIA_ROLE, UNREADABLE
 from dtmf_audio.graph.wire import MAX_BODY_BYTES
 

@@ -18,7 +18,6 @@ from dtmf_audio.graph.calls import CallSettings, Notification
 from dtmf_audio.graph.faults import NotificationFault
 from dtmf_audio.graph.media import MAX_HEARD, Direction, HeardTone
 from dtmf_audio.graph.models import (
-    AnswerRequest,
     AppHostedMediaConfig,
     Call,
     CallState,
@@ -26,6 +25,7 @@ from dtmf_audio.graph.models import (
     SendDtmfTonesOperation,
     ServiceHostedMediaConfig,
 )
+from dtmf_audio.graph.requests import AnswerRequest
 from dtmf_audio.graph.switchboard import CallHandle, ReceivedTone, Switchboard, as_pcm16k
 from dtmf_audio.synthesis import RenderedTone
 

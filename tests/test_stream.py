@@ -158,6 +158,16 @@ def test_lost_samples_do_not_end_a_press():
     assert score(rendering.tones, events) == NO_ERRORS
 
 
+@pytest.mark.parametrize("gap_ms", [20, 50, 100, 200, 400])
+def test_every_tone_on_both_sides_of_a_gap_was_told_to_have_started(gap_ms):
+    samples = render("5", 8000, on_ms=900.0, lead_ms=50.0, tail_ms=100.0).samples
+    lost = 8 * gap_ms
+    stream = StreamDecoder(8000)
+    events = stream.feed(samples[:2400]) + stream.gap(lost) + stream.feed(samples[2400 + lost :]) + stream.flush()
+    started, finished = ([e for e in events if isinstance(e, kind)] for kind in (ToneStarted, DetectedTone))
+    assert len(started) == len(finished) == (1 if gap_ms <= 50 else 2)
+
+
 def test_a_long_gap_keeps_positions_and_costs_no_memory():
     rendering = render("1", 8000, lead_ms=50.0, tail_ms=50.0)
     stream = StreamDecoder(8000, announce=False)

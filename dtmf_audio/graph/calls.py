@@ -41,28 +41,30 @@ import numpy as np
 
 from dtmf_audio.errors import GraphServiceError, InvalidSettingError
 from dtmf_audio.graph.models import (
-    AnswerRequest,
     AppHostedMediaConfig,
     Call,
     CallDirection,
     CallState,
     CancelMediaProcessingOperation,
-    CancelMediaProcessingRequest,
     ChangeType,
     CompletionReason,
-    CreateCallRequest,
     MediaState,
     Operation,
     OperationStatus,
     ResultInfo,
     SendDtmfTonesOperation,
-    SendDtmfTonesRequest,
     SubscribeToToneOperation,
-    SubscribeToToneRequest,
     ToneInfo,
 )
 from dtmf_audio.graph.notifications import CommsNotification, CommsNotifications
 from dtmf_audio.graph.rendering import LEAST_DELAY_MS, MAX_PLANNED_MS, SHORTEST_ON_MS, TonePlan, plan_request
+from dtmf_audio.graph.requests import (
+    AnswerRequest,
+    CancelMediaProcessingRequest,
+    CreateCallRequest,
+    SendDtmfTonesRequest,
+    SubscribeToToneRequest,
+)
 from dtmf_audio.graph.timeline import TICKS_PER_MS, TICKS_PER_SAMPLE, Appointment, Timeline
 from dtmf_audio.synthesis import DEFAULT_ON_MS, check_range
 from dtmf_audio.tones import Tone

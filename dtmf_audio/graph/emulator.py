@@ -8,18 +8,23 @@
         emulator.advance(12_000)
         assert emulator.call(call_id).far_end_keys == "123"
 
+It runs once: from ``start()`` to ``stop()``. Then it can still be looked at, through ``service``, and nothing happens.
+
 What it does not do: Teams, tenants, users, SIP, RTP; the signature of tokens; prompts, recordings, transfers, mute.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
+import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from concurrent.futures import wait as wait_for_futures
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -33,12 +38,14 @@ from dtmf_audio.graph.media import Direction
 from dtmf_audio.graph.models import CallState, Operation
 from dtmf_audio.graph.service import LoggedRequest, Service, ServiceSettings
 from dtmf_audio.graph.switchboard import A_CALLBACK, CallHandle, ReceivedTone, Switchboard
+from dtmf_audio.graph.timeline import TICKS_PER_MS
 from dtmf_audio.graph.web import create_app
 from dtmf_audio.synthesis import RenderedTone, Rendering
 from dtmf_audio.tones import Pause, Tone
 
 _T = TypeVar("_T")
 START_TIMEOUT_S = 30.0
+LIFE_CHECK_S = 0.1  # how soon it is noticed that the emulator was stopped while it was waited for
 WAIT_TIMEOUT_S = 10.0
 
 
@@ -81,19 +88,23 @@ class Emulator:
 
         Raises
         ------
+        InvalidSettingError
+            It was started before.
         DtmfError
             The address cannot be listened on.
         """
+        if self._thread is not None:
+            state = "runs already" if self._thread.is_alive() else "has run, and does so once"
+            raise InvalidSettingError(f"the emulator {state}; make another one for another start")
         listening = listen(self._host, self._port)
-        host, port = listening.getsockname()[:2]
-        self._address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        hosts = {*self.settings.allowed_hosts, self._host}
+        self._address = f"http://{_reachable(*listening.getsockname()[:2])}"
         config = uvicorn.Config(
-            create_app(self.service, hosts=hosts),
+            create_app(self.service, hosts={*self.settings.allowed_hosts, self._host}),
             log_level="critical",
             access_log=False,
             lifespan="on",
             ws_max_size=2**20,
+            timeout_graceful_shutdown=0,  # whoever is being answered when it stops is hung up on
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run, args=(listening,), name="dtmf-audio-emulator", daemon=True)
@@ -101,17 +112,24 @@ class Emulator:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._server.started:
             if not self._thread.is_alive() or time.monotonic() > deadline:
+                self.stop()
                 raise DtmfError(f"the emulator did not start on {self._address}; try another port")
             time.sleep(0.002)
         return self
 
     def stop(self) -> None:
-        """Stop listening; calls end with it."""
-        if self._server is not None and self._thread is not None:
-            self._server.should_exit = True
-            self._server.force_exit = True
-            self._thread.join()
-        self._server = self._thread = None
+        """Stop listening; calls end with it. Once it has stopped, nothing more is done.
+
+        Raises
+        ------
+        DtmfError
+            It is asked to from the emulator's own thread, which cannot wait for itself.
+        """
+        if self._server is None or self._thread is None:
+            return
+        self._check_thread("stop()")
+        self._server.should_exit = True
+        self._thread.join()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -123,10 +141,17 @@ class Emulator:
 
     def _run(self, listening: socket.socket) -> None:
         assert self._server is not None
-        with asyncio.Runner() as runner:
-            self._loop = runner.get_loop()
-            runner.run(self._server.serve(sockets=[listening]))
-        listening.close()
+        try:
+            with asyncio.Runner() as runner:
+                self._loop = runner.get_loop()
+                runner.run(self._server.serve(sockets=[listening]))
+        finally:
+            listening.close()
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not stopped."""
+        return self._thread is not None and self._thread.is_alive()
 
     @property
     def url(self) -> str:
@@ -141,7 +166,17 @@ class Emulator:
     # --- reaching in -------------------------------------------------------------------------------------------------
 
     def do(self, what: Callable[[Switchboard], _T]) -> _T:
-        """Do something with the switchboard, in the emulator's thread, and return what it returns."""
+        """Do something with the switchboard, in the emulator's thread, and return what it returns.
+
+        In that thread itself, as within a listener of the switchboard, it is done at once.
+
+        Raises
+        ------
+        DtmfError
+            The emulator does not run.
+        """
+        if self._thread is threading.current_thread():
+            return self.service.do(what)
 
         async def done() -> _T:
             return self.service.do(what)
@@ -154,34 +189,75 @@ class Emulator:
         Raises
         ------
         InvalidSettingError
-            The clock is real, or the time is no number.
+            The clock is real or goes on already, or the time is no number.
+        DtmfError
+            The emulator does not run, or it is asked to from its own thread, which cannot wait for itself.
         """
+        self._check_thread("advance()")
         self._wait_for(self.service.advance(ms))
 
     def drain(self) -> None:
         """Wait until every notification was taken or given up."""
+        self._check_thread("drain()")
         self._wait_for(self.service.webhooks.drained())
 
+    def _check_thread(self, name: str) -> None:
+        if self._thread is threading.current_thread():
+            raise DtmfError(f"{name} waits for the emulator's thread and was called in it; call it from another one")
+
     def _wait_for(self, what: Coroutine[Any, Any, _T]) -> _T:
-        if self._loop is None or self._thread is None or not self._thread.is_alive():
+        """Run a coroutine in the emulator's thread, and return what it returns."""
+        thread, loop = self._thread, self._loop
+        future: Future[_T] | None = None
+        if thread is not None and loop is not None and thread.is_alive():
+            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+                future = asyncio.run_coroutine_threadsafe(what, loop)
+        if thread is None or future is None:
             what.close()
-            raise DtmfError("the emulator does not run; start it first")
-        future: Future[_T] = asyncio.run_coroutine_threadsafe(what, self._loop)
+            raise DtmfError("the emulator does not run; " + ("start it first" if thread is None else "it was stopped"))
+        while not wait_for_futures([future], timeout=LIFE_CHECK_S).done and thread.is_alive():
+            pass
+        if not future.done() or future.cancelled():
+            what.close()
+            raise DtmfError("the emulator was stopped before it had done what it was asked to")
         return future.result()
 
     def wait_until(self, holds: Callable[[], bool], *, timeout_s: float = WAIT_TIMEOUT_S, what: str = "it") -> None:
-        """Wait on the real clock until something holds.
+        """Wait until something holds; a virtual clock is moved for it, from one event to the next.
+
+        Parameters
+        ----------
+        holds : callable
+        timeout_s : float
+            On the emulator's clock. While nothing is due on a virtual one, as when only the bot is at work, it is
+            seconds that nothing happens.
+        what : str
+            What is waited for, for the message.
 
         Raises
         ------
         TimeoutError
-            It does not in time.
+            It does not come true in time.
         """
+        __tracebackhide__ = True  # pytest shows the line that waits
+
+        def to_next_due(switchboard: Switchboard) -> float | None:
+            due = switchboard.timeline.next_due()
+            return None if due is None else (due - switchboard.timeline.now) / TICKS_PER_MS
+
+        told = f"{what} did not come true within {timeout_s:g} s"
+        until = self.do(lambda switchboard: switchboard.now_ms) + 1000.0 * timeout_s
         deadline = time.monotonic() + timeout_s
         while not holds():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{what} did not come true within {timeout_s:g} s")
-            time.sleep(0.005)
+            wait_ms = self.do(to_next_due) if self.settings.clock == "virtual" else None
+            if wait_ms is not None:
+                if self.do(lambda switchboard: switchboard.now_ms) + wait_ms > until:
+                    raise TimeoutError(f"{told} of the virtual clock")
+                self.advance(wait_ms)
+                deadline = time.monotonic() + timeout_s
+            elif time.monotonic() > deadline:
+                raise TimeoutError(told)
+            time.sleep(0.001 if wait_ms is not None else 0.005)  # a bot with threads of its own has its turn
 
     # --- what happened -----------------------------------------------------------------------------------------------
 
@@ -293,6 +369,12 @@ class EmulatedCall:
         return self._emulator.do(lambda _: end.recording())
 
 
+def _reachable(host: str, port: int) -> str:
+    """Return where this machine reaches what listens: a wildcard is no address to call."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens.
 
@@ -301,13 +383,17 @@ def listen(host: str, port: int) -> socket.socket:
     DtmfError
         The address cannot be listened on.
     """
+    if not host:
+        raise InvalidSettingError("the host is empty, which would be every address; give 127.0.0.1, or 0.0.0.0 for all")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # With the protocol named, asyncio sees TCP and sends at once; else the second part of an answer waits 40 ms.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if os.name == "posix":  # elsewhere it would let two listen on one port
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
         listening.listen(1024)
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError, TypeError) as error:
         listening.close()
         raise DtmfError(f"{host}:{port} cannot be listened on ({error}); choose another address or port") from error
     return listening

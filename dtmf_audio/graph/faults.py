@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 from dtmf_audio.errors import GraphServiceError, InvalidSettingError
 from dtmf_audio.graph.calls import CALL_NOT_FOUND, Notification
+from dtmf_audio.graph.endpoints import BY_ACTION
 from dtmf_audio.synthesis import check_range
 
 RequestFaultKind = Literal[
@@ -61,6 +62,8 @@ class RequestFault:
         """Refuse what is no fault."""
         _check_kind(self.kind, RequestFaultKind)
         _check_times(self.times)
+        if self.action is not None and self.action not in BY_ACTION:
+            raise InvalidSettingError(f"action is {self.action!r}; it must be one of {', '.join(BY_ACTION)}")
         if isinstance(self.retry_after_s, bool) or not isinstance(self.retry_after_s, int) or self.retry_after_s < 0:
             raise InvalidSettingError(f"retry_after_s is {self.retry_after_s!r}; it must be whole seconds, 0 or more")
         check_range("delay_ms", self.delay_ms, 0.0, MAX_DELAY_MS)

@@ -50,6 +50,7 @@ SETTLE_FRAMES = 50  # chosen: 1 s, after which no press is open in a receiver
 # the first, since each has a fixed cost; a channel that is silent costs 80 kB and nearly no time.
 BANK_SIZES = (16, 240, 768)
 ENVELOPE_FRAMES = 3000  # a minute
+MAX_KEPT_FRAMES = 2**18  # of all recordings, silence not counted: 87 minutes of sound, 0.2 GB
 MAX_HEARD = 10_000  # tones of a direction that are remembered, the latest
 MAX_FRAMES_PER_FEED = (
     10  # chosen: what is told of later than 200 ms is of no use, and SETTLE_FRAMES must be many times it
@@ -124,26 +125,48 @@ class HeardTone:
         return self.detected.tone
 
 
+class Shelf:
+    """Room for frames that all recordings share; a recording that is dropped gives back its part."""
+
+    def __init__(self, frames: int) -> None:
+        self.frames_left = frames
+
+
 class Tap:
     """Keeps what goes over one direction of a call, silence at no cost.
+
+    Parameters
+    ----------
+    max_frames : int
+        Frames from the beginning of the call, silent ones too.
+    shelf : Shelf
 
     Attributes
     ----------
     full : bool
-        Whether there was more than it may keep.
+        Whether there was more than it may keep: the recording then ends where it became full.
     """
 
-    def __init__(self, max_frames: int) -> None:
+    def __init__(self, max_frames: int, shelf: Shelf) -> None:
         self.full = False
         self.max_samples = max_frames * FRAME_SAMPLES
+        self._shelf = shelf
         self._frames: dict[int, Pcm] = {}
 
     def keep(self, index: int, frame: Pcm) -> None:
         """Keep a frame that is not silent; indices count from the beginning of the call's audio."""
         if index * FRAME_SAMPLES >= self.max_samples:
             self.full = True
-        else:
+        elif self._shelf.frames_left:
+            self._shelf.frames_left -= 1
             self._frames[index] = frame
+        else:
+            self.full = True
+            self.max_samples = index * FRAME_SAMPLES
+
+    def __del__(self) -> None:
+        """Give back the room."""
+        self._shelf.frames_left += len(self._frames)
 
     def samples(self, n_samples: int) -> Pcm:
         """Return the audio up to a sample, (n_samples,), int16, or as far as it was kept."""
@@ -203,14 +226,14 @@ class Path:
         called when the call ends, if anything is.
     """
 
-    def __init__(self, conditions: LineConditions, max_recorded_frames: int) -> None:
+    def __init__(self, conditions: LineConditions, max_recorded_frames: int, shelf: Shelf) -> None:
         self.conditions = conditions
         self.lines: dict[str, Line] = {}
         self.slots: dict[str, _Slot] = {}
         self.heard: deque[HeardTone] = deque(maxlen=MAX_HEARD)
         self.truth: list[RenderedTone] = []
         self.plans: dict[str, tuple[int, TonePlan]] = {}
-        self.tap = Tap(max_recorded_frames) if max_recorded_frames else None
+        self.tap = Tap(max_recorded_frames, shelf) if max_recorded_frames else None
         self.envelope = Envelope()
         self.sinks: dict[FrameSink, Callable[[], None] | None] = {}
         self.live_until: dict[str, int] = {}  # by speaker: where the next live audio begins at the earliest
@@ -260,7 +283,7 @@ class _Bank:
     """A decoder bank, where its stream begins, and the frames that it has not been fed yet."""
 
     def __init__(self, n_channels: int, first_frame: int, frames_per_feed: int) -> None:
-        self.decoder = DecoderBank(n_channels, FRAME_SAMPLERATE, announce=False)
+        self.decoder = DecoderBank(n_channels, FRAME_SAMPLERATE, announce=False, hold_ms=0.0)
         self.first_sample = first_frame * FRAME_SAMPLES
         self.slots = [_Slot(self, channel) for channel in range(n_channels)]
         self._room = np.zeros((n_channels, frames_per_feed * FRAME_SAMPLES), np.int16)
@@ -341,6 +364,7 @@ class MediaPlane:
         self._on_tone = on_tone
         self._rng = rng
         self._max_recorded = round(record_s * FRAME_SAMPLERATE / FRAME_SAMPLES)
+        self._shelf = Shelf(MAX_KEPT_FRAMES)
         self._frames_per_feed = frames_per_feed
         self._media: dict[str, CallMedia] = {}
         self._busy: dict[Path, CallMedia] = {}  # paths with anything to be heard, now or later
@@ -355,7 +379,9 @@ class MediaPlane:
 
     def open(self, call_id: str) -> CallMedia:
         """Begin the audio of a call with the frame that goes on now."""
-        paths = {direction: Path(self.conditions[direction], self._max_recorded) for direction in Direction}
+        paths = {
+            direction: Path(self.conditions[direction], self._max_recorded, self._shelf) for direction in Direction
+        }
         media = self._media[call_id] = CallMedia(call_id, self._frame_now() * FRAME_SAMPLES, paths)
         self.line(media, Direction.TO_FAR_END, BOT)
         self.line(media, Direction.TO_BOT, CALLER)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dtmf_audio.errors import InvalidToneError
-from dtmf_audio.graph.models import SendDtmfTonesRequest
+from dtmf_audio.graph.requests import SendDtmfTonesRequest
 from dtmf_audio.synthesis import (
     DEFAULT_ON_MS,
     DEFAULT_RAMP_MS,

@@ -49,13 +49,11 @@ from dtmf_audio.graph.endpoints import (
     VERSIONS,
     endpoints_at,
 )
-from dtmf_audio.graph.models import (
+from dtmf_audio.graph.models import AppHostedMediaConfig, GraphError, Operation
+from dtmf_audio.graph.requests import (
     AnswerRequest,
-    AppHostedMediaConfig,
     CancelMediaProcessingRequest,
     CreateCallRequest,
-    GraphError,
-    Operation,
     RejectRequest,
     SendDtmfTonesRequest,
     SubscribeToToneRequest,

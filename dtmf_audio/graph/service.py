@@ -3,6 +3,9 @@
 Everything runs in one event loop. The real clock moves the timeline whenever something is due or asked for. A virtual
 one stands still until :meth:`Service.advance`, which goes on from one event to the next and waits each time until the
 bot has taken the notifications: what a bot asks for while it takes one happens at the notification's time.
+
+Calls of which nobody is to be notified, those with the call-back address ``A_CALLBACK``, have their notifications
+remembered alone.
 """
 
 from __future__ import annotations
@@ -10,10 +13,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 
@@ -21,14 +24,21 @@ from dtmf_audio.errors import InvalidSettingError
 from dtmf_audio.graph.calls import CallSettings, Notification
 from dtmf_audio.graph.media import Direction, LineConditions
 from dtmf_audio.graph.routes import GraphApi, HttpRequest, HttpResponse
-from dtmf_audio.graph.switchboard import Switchboard
+from dtmf_audio.graph.switchboard import A_CALLBACK, Switchboard
 from dtmf_audio.graph.timeline import TICKS_PER_MS, TICKS_PER_S
 from dtmf_audio.graph.webhooks import Delivery, Webhooks
 from dtmf_audio.graph.wire import StatusCase
+from dtmf_audio.tones import Tone
 
 _T = TypeVar("_T")
 Clock = Literal["real", "virtual"]
 MAX_LOGGED = 10_000  # requests and deliveries that are remembered, the latest
+MAX_LOGGED_BODY = 2000  # bytes
+MAX_LOGGED_TEXT = 1000  # characters of a path or of a message
+MAX_LOGGED_KEYS = 40
+MAX_RECORD_S = 86_400.0
+MAX_ADVANCE_MS = 1e12
+BREATH_S = 0.02  # chosen: how long a virtual clock may go on before requests have their turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +69,7 @@ class ServiceSettings:
 
     clock: Clock = "real"
     seed: int = 0
-    calls: CallSettings = CallSettings()
+    calls: CallSettings = field(default_factory=CallSettings)
     conditions: dict[Direction, LineConditions] | None = None
     record_s: float = 600.0
     status_case: StatusCase = "camelCase"
@@ -70,8 +80,18 @@ class ServiceSettings:
 
     def __post_init__(self) -> None:
         """Refuse what is no setting."""
-        if self.clock not in ("real", "virtual"):
+        if self.clock not in get_args(Clock):
             raise InvalidSettingError(f"clock is {self.clock!r}; it must be real or virtual")
+        if self.status_case not in get_args(StatusCase):
+            raise InvalidSettingError(f"status_case is {self.status_case!r}; it must be camelCase or PascalCase")
+        for name, least in (("seed", 0), ("retries", 0), ("frames_per_feed", 1)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise InvalidSettingError(f"{name} is {value!r}; it must be a whole number, {least} or more")
+        if not 0.0 <= self.record_s <= MAX_RECORD_S:
+            raise InvalidSettingError(f"record_s is {self.record_s!r}; it must be seconds from 0 to {MAX_RECORD_S:g}")
+        if isinstance(self.allowed_hosts, str):
+            raise InvalidSettingError(f"allowed_hosts is the string {self.allowed_hosts!r}; give several, in a tuple")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +103,7 @@ class LoggedRequest:
     date : str
         Date and time, UTC.
     method, path : str
-        As they came.
+        As they came; of a path, at most ``MAX_LOGGED_TEXT``.
     status : int
     action : str
         What was asked for: ``sendDtmfTones``, ``createCall``; empty if it was nothing known.
@@ -102,9 +122,6 @@ class LoggedRequest:
     note: str
 
 
-MAX_LOGGED_BODY = 2000
-
-
 class Service:
     """What the emulator does, in one event loop.
 
@@ -115,7 +132,10 @@ class Service:
     requests : deque of LoggedRequest
     deliveries : deque of Delivery
     on_log : list of callables
-        Called with a line of text for every request and every delivery that failed.
+        Called with a line of text for every request and every delivery that failed; nothing in it is a control
+        character, whatever the client sent.
+    gates : list of callables
+        Awaited before each step of a virtual clock: what cannot keep up with it is waited for.
     """
 
     def __init__(self, settings: ServiceSettings) -> None:
@@ -139,6 +159,7 @@ class Service:
         self.requests: deque[LoggedRequest] = deque(maxlen=MAX_LOGGED)
         self.deliveries: deque[Delivery] = deque(maxlen=MAX_LOGGED)
         self.on_log: list[Callable[[str], None]] = []
+        self.gates: list[Callable[[], Awaitable[None]]] = []
         self.webhooks = Webhooks(
             self._delivered,
             allowed_hosts=settings.allowed_hosts,
@@ -147,11 +168,17 @@ class Service:
         )
         self.switchboard.on_notification.append(self._notify)
         self._timer: asyncio.TimerHandle | None = None
-        self._advancing = asyncio.Lock()
+        self._advancing = False
+        self._doing = False
+        self._closed = False
 
     def date(self, ticks: int) -> str:
         """Return the date and time of ticks of the timeline, UTC, as Graph writes them in errors."""
-        return (self._epoch + timedelta(milliseconds=ticks / TICKS_PER_MS)).strftime("%Y-%m-%dT%H:%M:%S")
+        try:
+            date = self._epoch + timedelta(milliseconds=ticks / TICKS_PER_MS)
+        except OverflowError:  # a virtual clock can be set beyond the calendar
+            date = datetime.max
+        return date.strftime("%Y-%m-%dT%H:%M:%S")
 
     # --- time --------------------------------------------------------------------------------------------------------
 
@@ -163,7 +190,7 @@ class Service:
 
     def rearm(self) -> None:
         """See to it that what is due next happens when it is."""
-        if self.settings.clock != "real":
+        if self.settings.clock != "real" or self._closed:
             return
         if self._timer is not None:
             self._timer.cancel()
@@ -175,8 +202,7 @@ class Service:
             self._timer = asyncio.get_running_loop().call_later(wait_s, self._tick)
 
     def _tick(self) -> None:
-        self.catch_up()
-        self.rearm()
+        self.do(lambda _: None)
 
     async def advance(self, ms: float) -> None:
         """Let time pass on a virtual clock, as the bot takes its notifications.
@@ -184,32 +210,58 @@ class Service:
         Raises
         ------
         InvalidSettingError
-            The clock is real, or the time is no number.
+            The clock is real or goes on already, or the time is no number.
         """
         if self.settings.clock == "real":
             raise InvalidSettingError("the clock is real and goes on by itself; start the emulator with a virtual one")
-        if not 0 <= ms <= 1e12:
-            raise InvalidSettingError(f"the clock was to go on by {ms!r} ms; it must be a number from 0 to 1e12")
+        if isinstance(ms, bool) or not isinstance(ms, (int, float)) or not 0 <= ms <= MAX_ADVANCE_MS:
+            raise InvalidSettingError(
+                f"the clock was to go on by {ms!r} ms; it must be a number from 0 to {MAX_ADVANCE_MS:g}"
+            )
+        if self._advancing:
+            raise InvalidSettingError(
+                "the clock goes on already, and waits for what the bot does meanwhile; advance it when that is over"
+            )
+        self._advancing = True
+        try:
+            await self._advance(round(ms * TICKS_PER_MS))
+        finally:
+            self._advancing = False
+
+    async def _advance(self, ticks: int) -> None:
         timeline = self.switchboard.timeline
-        async with self._advancing:
-            await self.webhooks.drained()
-            target = timeline.now + round(ms * TICKS_PER_MS)
-            while (due := timeline.next_due()) is not None and due <= target:
-                timeline.advance_to(due)
-                if not self.webhooks.idle:
-                    await self.webhooks.drained()
-            timeline.advance_to(max(target, timeline.now))
+        await self.webhooks.drained()
+        target = timeline.now + ticks
+        breath = time.monotonic() + BREATH_S
+        while (due := timeline.next_due()) is not None and due <= target:
+            timeline.advance_to(due)
+            if not self.webhooks.idle:
+                await self.webhooks.drained()
+            for gate in list(self.gates):
+                await gate()
+            if time.monotonic() > breath:
+                await asyncio.sleep(0)
+                breath = time.monotonic() + BREATH_S
+        timeline.advance_to(max(target, timeline.now))
 
     def do(self, what: Callable[[Switchboard], _T]) -> _T:
-        """Do something with the switchboard, at the time it is; in the event loop."""
-        self.catch_up()
+        """Do something with the switchboard, at the time it is; in the event loop.
+
+        From within something that happens there already, such as a listener, it is done at that thing's time.
+        """
+        if self._doing:
+            return what(self.switchboard)
+        self._doing = True
         try:
+            self.catch_up()
             return what(self.switchboard)
         finally:
-            self.rearm()
+            self._doing = False
+            self.rearm()  # after an exception too: what one listener does wrong does not stop the clock
 
     async def close(self) -> None:
-        """Stop."""
+        """Stop: nothing happens any more, nobody is notified."""
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
         await self.webhooks.close()
@@ -219,31 +271,51 @@ class Service:
     def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer a request to Graph."""
         answer = self.do(lambda _: self.graph.handle(request))
-        note = answer.json()["error"]["message"] if answer.status >= 400 else ""
+        note = answer.json()["error"]["message"][:MAX_LOGGED_TEXT] if answer.status >= 400 and answer.body else ""
         date = self.date(self.switchboard.timeline.now)
         logged = LoggedRequest(
             date=date,
             method=request.method,
-            path=request.path,
+            path=request.path[:MAX_LOGGED_TEXT],
             status=answer.status,
             action=answer.action,
             body=request.body[:MAX_LOGGED_BODY],
             note=note,
         )
         self.requests.append(logged)
-        self._log(f"{date} {logged.method} {logged.path} {logged.status}{': ' if note else ''}{note}")
+        told = note or self._keys_sent(answer)
+        self._log(f"{date} {logged.method} {logged.path} {logged.status}{': ' if told else ''}{told}")
         return answer
 
+    def _keys_sent(self, answer: HttpResponse) -> str:
+        """Return the keys that a ``sendDtmfTones`` was taken for; of a recorded call alone, they are known."""
+        if answer.action != "sendDtmfTones" or answer.status != 200:
+            return ""
+        *_, call_id, _, operation_id = answer.headers["Location"].split("/")
+        media = self.switchboard.media.get(call_id)
+        _, plan = media.paths[Direction.TO_FAR_END].plans.get(operation_id, (0, None)) if media else (0, None)
+        if plan is None:
+            return ""
+        keys = [tone.tone.value if tone.tone is Tone.FLASH else tone.tone.key for tone in plan.tones[:MAX_LOGGED_KEYS]]
+        return " ".join(keys) + (" …" if len(plan.tones) > MAX_LOGGED_KEYS else "")
+
     def _notify(self, notification: Notification) -> None:
-        self.webhooks.send(notification)
+        if notification.callback_uri != A_CALLBACK:
+            self.webhooks.send(notification)
 
     def _delivered(self, delivery: Delivery) -> None:
         self.deliveries.append(delivery)
         if delivery.problem:
             date = self.date(self.switchboard.timeline.now)
-            where = delivery.notification.callback_uri
+            where = delivery.notification.callback_uri[:MAX_LOGGED_TEXT]
             self._log(f"{date} notification to {where} was not delivered: {delivery.problem}")
 
     def _log(self, line: str) -> None:
-        for listener in self.on_log:
-            listener(line)
+        shown = printable(line)
+        for listener in list(self.on_log):
+            listener(shown)
+
+
+def printable(text: str) -> str:
+    """Return a text with what would move a terminal's cursor, or break a line, written as an escape."""
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)

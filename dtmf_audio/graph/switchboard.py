@@ -6,7 +6,7 @@ for it. Nothing in it waits, and nothing is random that a seed does not give aga
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -33,17 +33,19 @@ from dtmf_audio.graph.models import (
     Call,
     CallState,
     CancelMediaProcessingOperation,
-    CancelMediaProcessingRequest,
-    CreateCallRequest,
     MediaConfig,
     Operation,
     SendDtmfTonesOperation,
-    SendDtmfTonesRequest,
     ServiceHostedMediaConfig,
     SubscribeToToneOperation,
-    SubscribeToToneRequest,
 )
 from dtmf_audio.graph.rendering import TonePlan
+from dtmf_audio.graph.requests import (
+    CancelMediaProcessingRequest,
+    CreateCallRequest,
+    SendDtmfTonesRequest,
+    SubscribeToToneRequest,
+)
 from dtmf_audio.graph.timeline import TICKS_PER_MS, TICKS_PER_SAMPLE, Timeline
 from dtmf_audio.signals import Samples, as_channels, check_samplerate, to_float, to_pcm16
 from dtmf_audio.synthesis import (
@@ -58,7 +60,9 @@ from dtmf_audio.synthesis import (
 from dtmf_audio.tones import Pause, Tone, parse_keys
 
 A_CALLBACK = "http://127.0.0.1:9/api/calling"  # of calls whose notifications are read in process
+WAIT_TIMEOUT_S = 10.0
 MAX_NOTIFICATIONS = 100_000  # that are remembered, the latest
+KEPT_RECORDINGS = 20  # of calls that are over, the latest; ten noisy minutes are 19 MB a direction
 MAX_ADVANCE_MS = 10 * 365.25 * 86_400_000.0  # at a time; samples are counted in 64 bits
 
 Damage = Callable[[Samples], Samples]
@@ -147,6 +151,7 @@ class Switchboard:
         self.on_notification: list[Callable[[Notification], None]] = []
         self.on_tone: list[Callable[[HeardTone, ReceivedTone | None], None]] = []
         self._handles: dict[str, CallHandle] = {}
+        self._ended: OrderedDict[str, CallHandle] = OrderedDict()
         self._untold: deque[Notification] = deque()
         self._is_telling = False
 
@@ -207,6 +212,33 @@ class Switchboard:
         self.advance(self.calls.settings.establish_ms)
         return call
 
+    def wait_until(self, holds: Callable[[], bool], *, timeout_s: float = WAIT_TIMEOUT_S, what: str = "it") -> None:
+        """Let time pass until something holds, from one event to the next.
+
+        Parameters
+        ----------
+        holds : callable
+        timeout_s : float
+            On this clock.
+        what : str
+            What is waited for, for the message.
+
+        Raises
+        ------
+        TimeoutError
+            It does not come true in time.
+        """
+        __tracebackhide__ = True  # pytest shows the line that waits
+        until = self.timeline.now + round(1000.0 * timeout_s * TICKS_PER_MS)
+        while not holds():
+            due = self.timeline.next_due()
+            if due is None or due > until:
+                self.timeline.advance_to(until)
+                if holds():
+                    return
+                raise TimeoutError(f"{what} did not come true within {timeout_s:g} s of the virtual clock")
+            self.timeline.advance_to(due)
+
     def call(self, call_id: str) -> CallHandle:
         """Return the handle of a call.
 
@@ -220,6 +252,11 @@ class Switchboard:
             self._handles[call_id] = CallHandle(self, call_id)
         return self._handles[call_id]
 
+    def remembered(self) -> list[CallHandle]:
+        """Return the handles of the calls that are not over, then of those that are, the latest first."""
+        live = [self.call(call.id) for call in self.calls.all() if call.id and not self.calls.is_over(call.id)]
+        return live[::-1] + list(self._ended.values())[::-1]
+
     # --- what calls tell ---------------------------------------------------------------------------------------------
 
     def notify(self, notification: Notification) -> None:
@@ -231,7 +268,7 @@ class Switchboard:
         (what,) = told.resource_data
         is_last = isinstance(what, Call) and what.state is CallState.TERMINATED
         if is_last:
-            self._handles.pop(notification.call_id, None)
+            self._keep_ended(notification.call_id)
         sent = self.faults.deliver(notification, is_last=is_last)
         self.notifications.extend(sent)
         self._untold.extend(sent)
@@ -256,11 +293,26 @@ class Switchboard:
 
     def play_tones(self, call_id: str, operation_id: str, plan: TonePlan, start: int) -> None:
         """Lay out the tones of an operation."""
-        self.media.lay_tones(self.call(call_id).audio, plan, start // TICKS_PER_SAMPLE, owner=operation_id)
+        call = self.call(call_id)
+        kept = {operation.id for operation in self.calls.operations(call_id)}
+        call.tones = {known: tones for known, tones in call.tones.items() if known in kept}
+        call.tones[operation_id] = tuple(tone.tone for tone in plan.tones)
+        self.media.lay_tones(call.audio, plan, start // TICKS_PER_SAMPLE, owner=operation_id)
 
     def cut_tones(self, call_id: str, operation_id: str) -> None:
         """Stop the tones of an operation."""
         self.media.cut(self.call(call_id).audio, owner=operation_id)
+
+    def _keep_ended(self, call_id: str) -> None:
+        """Keep the handle of a call that is over as long as the call is remembered, its audio not so long."""
+        ended = self._handles.pop(call_id, None) or CallHandle(self, call_id)
+        self._ended[call_id] = ended
+        while len(self._ended) > self.calls.settings.kept_calls:
+            self._ended.popitem(last=False)
+        for old in list(self._ended.values())[:-KEPT_RECORDINGS]:
+            if old.media is not None:
+                for path in old.media.paths.values():
+                    path.tap = None
 
     def _heard(self, heard: HeardTone) -> None:
         received = None
@@ -285,12 +337,15 @@ class CallHandle:
     far_end : FarEnd
     media : CallMedia or None
         Once the call is established.
+    tones : dict of str and tuple of Tone
+        What each ``sendDtmfTones`` was asked to send, by operation.
     """
 
     def __init__(self, switchboard: Switchboard, call_id: str) -> None:
         self.id = call_id
         self.switchboard = switchboard
         self.media: CallMedia | None = None
+        self.tones: dict[str, tuple[Tone, ...]] = {}
         self.bot = BotEnd(self)
         self.far_end = FarEnd(self)
 

@@ -15,20 +15,20 @@ from collections.abc import AsyncIterator, Collection
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from dtmf_audio.graph.control import ControlApi
-from dtmf_audio.graph.media_socket import serve_media
+from dtmf_audio.graph.control import MAX_WAV_BYTES, ControlApi
+from dtmf_audio.graph.media_socket import Speakers, serve_media
+from dtmf_audio.graph.openapi import openapi_document
 from dtmf_audio.graph.routes import HttpRequest, HttpResponse
 from dtmf_audio.graph.service import Service
 from dtmf_audio.graph.status_page import status_page
 from dtmf_audio.graph.webhooks import is_loopback
 from dtmf_audio.graph.wire import MAX_BODY_BYTES
 
-MAX_CONTROL_BODY_BYTES = 32 * 2**20  # a WAV file to play
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -43,6 +43,7 @@ def create_app(service: Service, *, hosts: Collection[str] = ()) -> Starlette:
     """
     names = {host.lower() for host in hosts}
     controls = ControlApi(service)
+    speakers: Speakers = {}
 
     def is_own(host: str) -> bool:
         with contextlib.suppress(ValueError):
@@ -61,18 +62,26 @@ def create_app(service: Service, *, hosts: Collection[str] = ()) -> Starlette:
     async def control(request: Request) -> Response:
         if not is_own(request.headers.get("host", "")):
             return _not_own()
-        return _written(await controls.handle(await _read(request, MAX_CONTROL_BODY_BYTES)))
+        return _written(await controls.handle(await _read(request, MAX_WAV_BYTES)))
 
     async def page(request: Request) -> Response:
         return _written(status_page()) if is_own(request.headers.get("host", "")) else _not_own()
 
+    async def openapi(request: Request) -> Response:
+        if not is_own(request.headers.get("host", "")):
+            return _not_own()
+        return JSONResponse(openapi_document(status_case=service.settings.status_case))
+
     async def media(socket: WebSocket) -> None:
-        origin = socket.headers.get("origin")
         host = socket.headers.get("host", "")
-        if not is_own(host) or (origin is not None and urlsplit(origin).netloc != host):
-            await socket.close(code=1008)
-            return
-        await serve_media(service, socket)
+        if not is_own(host):
+            await socket.send_denial_response(_not_own())
+        elif not _is_same_origin(socket.headers.get("origin"), host):
+            await socket.send_denial_response(
+                Response("A page of another origin may not join a call.\n", status_code=403, media_type="text/plain")
+            )
+        else:
+            await serve_media(service, socket, speakers)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -85,11 +94,14 @@ def create_app(service: Service, *, hosts: Collection[str] = ()) -> Starlette:
     return Starlette(
         routes=[
             Route("/", page, methods=["GET"]),
+            Route("/openapi.json", openapi, methods=["GET"]),
             WebSocketRoute("/media/calls/{call_id}", media),
+            Route("/control", control, methods=METHODS),
             Route("/control/{path:path}", control, methods=METHODS),
             Route("/{path:path}", graph, methods=METHODS),
         ],
         lifespan=lifespan,
+        exception_handlers={ClientDisconnect: _gone},
     )
 
 
@@ -111,8 +123,22 @@ async def _read(request: Request, max_bytes: int) -> HttpRequest:
     )
 
 
+def _is_same_origin(origin: str | None, host: str) -> bool:
+    """Tell whether a request comes from a page of this emulator, or from no page at all."""
+    if origin is None:
+        return True
+    with contextlib.suppress(ValueError):
+        return urlsplit(origin).netloc.lower() == host.lower()
+    return False
+
+
 def _written(answer: HttpResponse) -> Response:
     return Response(answer.body or None, status_code=answer.status, headers=answer.headers)
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    """Answer a client that has left before its request was whole: it is an everyday thing, and nobody reads this."""
+    return Response(status_code=400)
 
 
 def _not_own() -> Response:

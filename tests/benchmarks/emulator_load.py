@@ -187,7 +187,7 @@ async def run(n_calls: int, minutes: float, seed: int) -> int:
         passed, now_cpu = time.monotonic() - began, used(server.pid)[0]
         await asyncio.sleep(3.0)
         heard = {}
-        for call in (await client.get("/control/calls")).json()["calls"]:
+        for call in (await client.get("/control/calls", params={"limit": 1000})).json()["calls"]:
             heard[call["id"]] = call
         for bot in bots:
             await client.delete(f"/v1.0/communications/calls/{bot.call_id}")
@@ -204,10 +204,12 @@ def report(
     wrong: Counter[str] = Counter()
     for bot in bots:
         call = heard[bot.call_id]
-        wrong["calls whose sent tones were not heard exactly"] += call["farEndKeys"] != "".join(map(KEYS.get, bot.sent))
-        wrong["calls whose pressed keys were not told exactly"] += call["botKeys"] != "".join(
-            map(KEYS.get, bot.pressed)
+        wrong["calls whose sent tones were not heard exactly"] += call["keysHeardAtFarEnd"] != "".join(
+            map(KEYS.get, bot.sent)
         )
+        wrong["calls whose pressed keys were not told exactly"] += "".join(
+            told["key"] for told in call["tonesToldToBot"]
+        ) != "".join(map(KEYS.get, bot.pressed))
         if bot.subscribed:
             expected = list(enumerate(bot.pressed, start=1))
             wrong["calls with tone notifications missing, doubled or out of order"] += bot.told != expected

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         InvalidToneError,
         MissingLibraryError,
         RedactionError,
+        ScanError,
     )
     from dtmf_audio.events import DetectedTone, Rejection, ToneStarted
     from dtmf_audio.files import decode_file
@@ -53,6 +54,7 @@ __all__ = [
     "Rejection",
     "RenderedTone",
     "Rendering",
+    "ScanError",
     "SpeedEstimate",
     "StreamDecoder",
     "Tone",

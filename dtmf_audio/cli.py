@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dtmf_audio import cli_emulate, cli_outputs, cli_plot, cli_redact
+from dtmf_audio import cli_emulate, cli_outputs, cli_plot, cli_redact, cli_scan
 from dtmf_audio.cli_speed import add_speed, speed_told
 from dtmf_audio.conformance.sender_limits import SENDER_LIMITS
 from dtmf_audio.errors import AudioFileError, DtmfError, InvalidRequestError, InvalidSettingError, InvalidSignalError
@@ -121,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     plot = cli_plot.add(commands)
     plot.set_defaults(run=_plot, parser=plot)
     _add_raw(plot)
+    cli_scan.add(commands)
     cli_redact.add(commands)
     _add_tones(commands)
     _add_conformance(commands)

@@ -11,7 +11,8 @@
     ├── MissingLibraryError    (ImportError) a library that only some uses need, and that is not installed
     ├── RedactionError         (RuntimeError) digits that could not be taken out of a recording
     ├── DecoderError           (RuntimeError) a decoder under test that cannot be run, or answers nonsense
-    └── GraphServiceError      (RuntimeError) what the emulated service answers with an error
+    ├── GraphServiceError      (RuntimeError) what the emulated service answers with an error
+    └── ScanError              (RuntimeError) workers or a scheduler that a scan cannot go on without
 
 Each message names the problem, the place and the remedy, and shows both what was found and what was
 wanted. Arguments are checked once, where they enter; nothing further in checks them again.
@@ -73,3 +74,7 @@ class GraphServiceError(DtmfError, RuntimeError):
         self.code = code
         self.message = message
         self.retry_after_s = retry_after_s
+
+
+class ScanError(DtmfError, RuntimeError):
+    """A scan of many files cannot go on: its workers do not start, or the cluster is not there."""

@@ -162,7 +162,7 @@ def csv_lines(
             terms = (f"{each['term']} {_plain(each['evidence'])}" for each in refused["against"])
             told |= {f"refused_{name}": value for name, value in refused.items()}
             told["refused_against"] = "; ".join(terms)
-        yield ",".join(_csv_field(_plain(told.get(name))) for name in columns)
+        yield ",".join(csv_field(told.get(name)) for name in columns)
 
 
 def rttm_lines(tones: Iterable[DetectedTone], *, file: str, mask: bool = False) -> Iterator[str]:
@@ -187,6 +187,11 @@ def _plain(value: float | str | None) -> str:
         text = f"{value:.6f}".rstrip("0")
         return text + "0" if text.endswith(".") else text
     return "" if value is None else str(value)
+
+
+def csv_field(value: float | str | None) -> str:
+    """Write a value as a field: empty for None, numbers without an exponent, and texts quoted if they must be."""
+    return _csv_field(_plain(value))
 
 
 def _csv_field(text: str) -> str:

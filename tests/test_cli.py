@@ -33,7 +33,7 @@ from dtmf_audio.tones import KEY_TONES
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples"
-COMMANDS = ("render", "decode", "check", "plot", "redact", "tones", "conformance", "emulate")
+COMMANDS = ("render", "decode", "check", "plot", "scan", "redact", "tones", "conformance", "emulate")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 ENVIRONMENT.pop("PYTHONUNBUFFERED", None)  # what is still in the buffer at exit is where trouble is
 NAMES = "the names are tone0-tone9, star, pound, a, b, c, d and flash"

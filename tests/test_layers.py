@@ -78,6 +78,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli_outputs": WORDS | {"audio_io", "files", "formats"},
     "files": WORDS | {"signals", "goertzel", "stream", "decoder", "calibration", "pcm", "audio_io"},
     "cli_speed": {"calibration"},
+    "scan_rows": WORDS | {"formats"},
+    "scan_find": WORDS | {"places", "scan_rows"},
+    "scan_decode": WORDS | {"audio_io", "files", "formats", "places", "scan_find", "scan_rows"},
+    "scan_pool": WORDS | {"scan_find", "scan_rows", "scan_decode"},
+    "scan_cluster": WORDS | {"", "scan_find", "scan_rows", "scan_decode"},
+    "scan_output": WORDS | {"audio_write", "formats", "places", "scan_find", "scan_rows"},
+    "scan": WORDS | {"", "scan_cluster", "scan_decode", "scan_find", "scan_output", "scan_pool", "scan_rows"},
+    "cli_scan": WORDS | {"scan"},
     "cli": WORDS
     | {
         "",
@@ -93,6 +101,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "cli_outputs",
         "cli_plot",
         "formats",
+        "cli_scan",
         "graph.models",
         "graph.requests",
         "graph.rendering",
@@ -137,6 +146,7 @@ NOT_BELOW_TESTING = {
     "cli_outputs",
     "cli_redact",
     "cli_speed",
+    "cli_scan",
     "__main__",
     *(name for name in MAY_IMPORT if name.split(".")[0] == "graph"),
 }
@@ -170,6 +180,7 @@ PURE = {name for name in MAY_IMPORT if name in WORDS} | {
     "pan",
     "redaction",
     "calibration",
+    "scan_rows",
     *(f"graph.{name}" for name in GRAPH),
     *(name for name in MAY_IMPORT if name.startswith("conformance.sender")),
 }

@@ -36,6 +36,7 @@ DEFAULT_PORT = 8080
 CLOCKS = ("real", "virtual")
 STATUS_CASES = ("camelCase", "PascalCase")
 RECORDED_S = 600  # of each direction of a call
+KEPT_TONES = 200  # of each direction of a call, as many as the status page looks at
 PACKAGES = ("httpx", "starlette", "uvicorn", "websockets")  # what the extra installs, and is not done without
 LIFE_CHECK_S = 0.5
 SWEEP_CALLS = 100
@@ -145,6 +146,7 @@ def emulate(args: argparse.Namespace, *, answer: Answer, tell: Callable[[str], N
             calls=CallSettings(established_first=args.established_first),
             conditions=dict.fromkeys(Direction, line) if line != LineConditions() else None,
             record_s=float(RECORDED_S),
+            kept_tones=KEPT_TONES,
             status_case=args.status_case,
             require_bearer=args.require_bearer,
             allowed_hosts=tuple(args.allow_host),

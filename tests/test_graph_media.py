@@ -730,3 +730,20 @@ def test_media_of_a_call_that_is_not_there_is_none_and_closes_without_a_word() -
     board.media.close("nope")
     call = board.establish()
     assert isinstance(board.media.get(call.id), CallMedia)
+
+
+def test_fewer_tones_are_kept_when_asked_and_their_keys_all_the_same() -> None:
+    board = Switchboard(kept_tones=2)
+    call = board.establish()
+    call.far_end.press("1234")
+    call.send_dtmf_tones("5678")
+    board.advance(3000)
+    assert (call.far_end.keys, call.bot.keys, str(call.bot.told)) == ("5678", "1234", "1234")
+    assert [tone.tone.key for tone in call.far_end.heard] == ["7", "8"]
+    assert [(tone.sequence_id, tone.tone.key) for tone in call.bot.received] == [(3, "3"), (4, "4")]
+
+
+@pytest.mark.parametrize("kept_tones", [-1, 10_001, True, 1.5])
+def test_a_number_of_kept_tones_out_of_range_is_refused(kept_tones: Any) -> None:
+    with pytest.raises(InvalidSettingError, match=f"kept_tones is {kept_tones}; it must be a whole number from 0 to"):
+        Switchboard(kept_tones=kept_tones)

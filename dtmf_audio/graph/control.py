@@ -488,6 +488,7 @@ class ControlApi:
                 for operation in _last(call.operations, last)
             ],
             "keysHeardAtFarEnd": call.far_end.keys,
+            "keysToldToBot": str(call.bot.told),
             "tonesHeardAtFarEnd": [_heard(tone) for tone in _last(call.far_end.heard, last_tones)],
             "tonesToldToBot": [_told(tone) for tone in _last(call.bot.received, last_tones)],
         }

@@ -51,7 +51,8 @@ SETTLE_FRAMES = 50  # chosen: 1 s, after which no press is open in a receiver
 BANK_SIZES = (16, 240, 768)
 ENVELOPE_FRAMES = 3000  # a minute
 MAX_KEPT_FRAMES = 2**18  # of all recordings, silence not counted: 87 minutes of sound, 0.2 GB
-MAX_HEARD = 10_000  # tones of a direction that are remembered, the latest
+MAX_HEARD = 10_000  # tones of a direction that are remembered unless fewer are asked for, the latest
+MAX_KEYS = 100_000  # keys of a direction, a byte each
 MAX_FRAMES_PER_FEED = (
     10  # chosen: what is told of later than 200 ms is of no use, and SETTLE_FRAMES must be many times it
 )
@@ -205,6 +206,23 @@ class Envelope:
         self._last = max(self._last, index)
 
 
+class KeyLog:
+    """Keys in their order, the latest ``MAX_KEYS``, at a byte each."""
+
+    def __init__(self) -> None:
+        self._keys = bytearray()
+
+    def add(self, tone: Tone) -> None:
+        """Add the key of a tone."""
+        self._keys += tone.key.encode()
+        if len(self._keys) >= 2 * MAX_KEYS:
+            del self._keys[:-MAX_KEYS]
+
+    def __str__(self) -> str:
+        """Return the keys: ``"12#"``."""
+        return self._keys[-MAX_KEYS:].decode()
+
+
 FrameSink = Callable[[AudioFrame], None]
 _Made = tuple[FrameSink, AudioFrame]  # a frame, and who is to have it
 
@@ -217,7 +235,9 @@ class Path:
     lines : dict of str and Line
         By speaker.
     heard : deque of HeardTone
-        What was decoded, the latest ``MAX_HEARD``.
+        What was decoded, the latest of it.
+    keys : KeyLog
+        The keys of what was decoded.
     conditions : LineConditions
     tap : Tap or None
     envelope : Envelope
@@ -226,11 +246,12 @@ class Path:
         called when the call ends, if anything is.
     """
 
-    def __init__(self, conditions: LineConditions, max_recorded_frames: int, shelf: Shelf) -> None:
+    def __init__(self, conditions: LineConditions, max_recorded_frames: int, shelf: Shelf, kept_tones: int) -> None:
         self.conditions = conditions
         self.lines: dict[str, Line] = {}
         self.slots: dict[str, _Slot] = {}
-        self.heard: deque[HeardTone] = deque(maxlen=MAX_HEARD)
+        self.heard: deque[HeardTone] = deque(maxlen=kept_tones)
+        self.keys = KeyLog()
         self.truth: list[RenderedTone] = []
         self.plans: dict[str, tuple[int, TonePlan]] = {}
         self.tap = Tap(max_recorded_frames, shelf) if max_recorded_frames else None
@@ -266,8 +287,10 @@ class CallMedia:
 
     def keys(self, direction: Direction, speaker: str | None = None) -> str:
         """Return the keys that were heard in a direction, of one speaker or of all, in order."""
-        heard = self.paths[direction].heard
-        return keys_of(tone.tone for tone in heard if speaker in (None, tone.speaker))
+        path = self.paths[direction]
+        if speaker is None:
+            return str(path.keys)
+        return keys_of(tone.tone for tone in path.heard if tone.speaker == speaker)
 
 
 @dataclass(slots=True)
@@ -331,6 +354,8 @@ class MediaPlane:
     frames_per_feed : int
         How many frames the receivers hear at a time, 1 to 10. More are faster, and tell of a tone later; the tones are
         the same.
+    kept_tones : int
+        How many of the tones heard in each direction of a call are remembered with all that was measured.
 
     Raises
     ------
@@ -347,6 +372,7 @@ class MediaPlane:
         conditions: dict[Direction, LineConditions] | None = None,
         record_s: float = 0.0,
         frames_per_feed: int = 1,
+        kept_tones: int = MAX_HEARD,
     ) -> None:
         check_range("record_s", record_s, 0.0, MAX_RECORD_S)
         if type(frames_per_feed) is not int or not 1 <= frames_per_feed <= MAX_FRAMES_PER_FEED:
@@ -365,6 +391,9 @@ class MediaPlane:
         self._rng = rng
         self._max_recorded = round(record_s * FRAME_SAMPLERATE / FRAME_SAMPLES)
         self._shelf = Shelf(MAX_KEPT_FRAMES)
+        if isinstance(kept_tones, bool) or not isinstance(kept_tones, int) or not 0 <= kept_tones <= MAX_HEARD:
+            raise InvalidSettingError(f"kept_tones is {kept_tones!r}; it must be a whole number from 0 to {MAX_HEARD}")
+        self.kept_tones = kept_tones
         self._frames_per_feed = frames_per_feed
         self._media: dict[str, CallMedia] = {}
         self._busy: dict[Path, CallMedia] = {}  # paths with anything to be heard, now or later
@@ -380,7 +409,8 @@ class MediaPlane:
     def open(self, call_id: str) -> CallMedia:
         """Begin the audio of a call with the frame that goes on now."""
         paths = {
-            direction: Path(self.conditions[direction], self._max_recorded, self._shelf) for direction in Direction
+            direction: Path(self.conditions[direction], self._max_recorded, self._shelf, self.kept_tones)
+            for direction in Direction
         }
         media = self._media[call_id] = CallMedia(call_id, self._frame_now() * FRAME_SAMPLES, paths)
         self.line(media, Direction.TO_FAR_END, BOT)
@@ -691,6 +721,7 @@ class MediaPlane:
                     )
                 )
                 media.paths[direction].heard.append(found[-1])
+                media.paths[direction].keys.add(found[-1].tone)
         return found
 
     def _tell(self, made: list[_Made], heard: list[HeardTone]) -> None:

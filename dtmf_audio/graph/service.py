@@ -65,6 +65,8 @@ class ServiceSettings:
         How often a notification that was not taken is tried again.
     frames_per_feed : int
         How many 20 ms frames the receivers hear at a time; more are faster, and tell of a tone later.
+    kept_tones : int
+        How many of the tones heard in each direction of a call are remembered with all that was measured.
     """
 
     clock: Clock = "real"
@@ -77,6 +79,7 @@ class ServiceSettings:
     allowed_hosts: tuple[str, ...] = ()
     retries: int = 4
     frames_per_feed: int = 3
+    kept_tones: int = 10_000
 
     def __post_init__(self) -> None:
         """Refuse what is no setting."""
@@ -146,6 +149,7 @@ class Service:
             conditions=settings.conditions,
             record_s=settings.record_s,
             frames_per_feed=settings.frames_per_feed,
+            kept_tones=settings.kept_tones,
         )
         self._epoch = datetime.now(UTC)
         self._started = time.monotonic_ns()

@@ -25,6 +25,7 @@ from dtmf_audio.graph.media import (
     Direction,
     FrameSink,
     HeardTone,
+    KeyLog,
     LineConditions,
     MediaPlane,
 )
@@ -61,7 +62,7 @@ from dtmf_audio.tones import Pause, Tone, parse_keys
 
 A_CALLBACK = "http://127.0.0.1:9/api/calling"  # of calls whose notifications are read in process
 WAIT_TIMEOUT_S = 10.0
-MAX_NOTIFICATIONS = 100_000  # that are remembered, the latest
+MAX_NOTIFICATIONS = 10_000  # that are remembered, the latest
 KEPT_RECORDINGS = 20  # of calls that are over, the latest; ten noisy minutes are 19 MB a direction
 MAX_ADVANCE_MS = 10 * 365.25 * 86_400_000.0  # at a time; samples are counted in 64 bits
 
@@ -103,6 +104,9 @@ class Switchboard:
         How much audio of each direction of each call is kept, in seconds.
     frames_per_feed : int
         How many 20 ms frames the receivers hear at a time, 1 to 10.
+    kept_tones : int
+        How many of the tones heard in each direction of a call are remembered with all that was measured, the latest;
+        of the others the keys.
 
     Raises
     ------
@@ -118,7 +122,7 @@ class Switchboard:
     faults : Faults
         What is planned to go wrong.
     notifications : deque of Notification
-        All that were sent, in order, the latest 100,000.
+        All that were sent, in order, the latest 10,000.
     on_notification, on_tone : list of callables
         Called with every :class:`~dtmf_audio.graph.calls.Notification`; with every
         :class:`~dtmf_audio.graph.media.HeardTone`, and what the bot is told of it, a :class:`ReceivedTone` or None.
@@ -132,6 +136,7 @@ class Switchboard:
         conditions: dict[Direction, LineConditions] | None = None,
         record_s: float = 600.0,
         frames_per_feed: int = 1,
+        kept_tones: int = MAX_HEARD,
     ) -> None:
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise InvalidSettingError(f"seed is {seed!r}; it must be a whole number, 0 or more")
@@ -144,6 +149,7 @@ class Switchboard:
             conditions=conditions,
             record_s=record_s,
             frames_per_feed=frames_per_feed,
+            kept_tones=kept_tones,
         )
         self.calls = Calls(self.timeline, self, rng=ids, settings=settings)
         self.faults = Faults()
@@ -501,7 +507,9 @@ class BotEnd(_End):
     ----------
     received : list of ReceivedTone
         The tones that the bot was told of: all where the bot has the audio, else those after ``subscribeToTone``. The
-        latest 10,000.
+        latest of them.
+    told : KeyLog
+        Their keys.
     """
 
     says, hears, speaker = Direction.TO_FAR_END, Direction.TO_BOT, BOT
@@ -509,11 +517,14 @@ class BotEnd(_End):
     def __init__(self, call: CallHandle) -> None:
         super().__init__(call)
         self.received: list[ReceivedTone] = []
+        self.told = KeyLog()
 
     def receive(self, tone: ReceivedTone) -> None:
         """Take note of a tone that the bot is told of."""
+        self.told.add(tone.tone)
         self.received.append(tone)
-        del self.received[:-MAX_HEARD]
+        if len(self.received) > self._call.switchboard.media.kept_tones:
+            del self.received[0]
 
 
 class FarEnd(_End):

@@ -12,7 +12,7 @@ import itertools
 import math
 import pickle
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -492,7 +492,7 @@ def test_phases_from_rng_leave_places_as_they_are() -> None:
         [Press(tone=SdkTone.Tone1), Tone.POUND],  # type: ignore[arg-type]
         [Press(tone=Tone.TONE1, on_ms=100, twist_db=2), "pound"],
     ],
-    ids=repr,
+    ids=lambda tones: "an iterator" if isinstance(tones, Iterator) else repr(tones),
 )
 def test_keys_tones_names_presses_and_microsofts_enum_render_alike(tones: Any) -> None:
     wanted = render("1#", 8000)

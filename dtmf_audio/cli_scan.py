@@ -41,7 +41,7 @@ def add(commands: Any) -> None:
         "  channels, duration_s, size_bytes, mtime (UTC), status (ok or error), error,\n"
         "  settings (a digest of the options and the version)\n"
         "  in JSON the tones of a file are a list, tones\n\n"
-        "example:\n  dtmf-audio scan recordings -o tones.csv --jobs 4",
+        "example:\n  mkdir -p calls && dtmf-audio render '12A#' -o calls/1.wav && dtmf-audio scan calls -o tones.csv",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

@@ -24,7 +24,7 @@ from dtmf_audio.columns import Bools, Ints, rows_where
 from dtmf_audio.keys import PAIRS, TONES_HZ, label_of
 from dtmf_audio.measures import rising_edges
 from dtmf_audio.screen import Glimpses
-from dtmf_audio.signals import SAMPLE_SCALE, Samples, row_products
+from dtmf_audio.signals import SAMPLE_SCALE, Samples
 
 OUTSIDE_MS, INSIDE_MS = 4.0, 22.0  # a window that carries the pair reaches past the edge by up to 15 ms
 FEWEST_MS = 4.0  # less of the pair around an edge is no edge
@@ -36,6 +36,7 @@ RAMP_GAIN = 12.0  # what a ramp must win over a hard edge, in variances of the n
 # none once in 200 edges
 MODEL_ERROR_MS = 0.006
 FEW = 32  # presses; chosen: their pairs, and what these are made of, stay in the cache
+ROUNDING = 3e-5  # of the energy; a sum of some hundred products in single precision is off by less
 LEFT_OVER = 0.04  # share of the pair's power around an edge that may be left over
 
 Read = Callable[[Ints, Ints, int], npt.NDArray[np.float32]]
@@ -63,6 +64,7 @@ class CleanEdges:
         self._feet, gains = rising_edges(ramps, step * np.arange(-n_steps, n_steps + 1), at)
         single = gains.astype(np.float32).T
         self._templates = np.concatenate([2.0 * single, -(single**2)])  # (4 reach, n_edges): of x s, and of s s
+        self._exact_templates = np.ascontiguousarray(self._templates.T, np.float64)
         self._forwards = np.full(4, SAMPLE_SCALE, np.float32)
         self._backwards = self._forwards * np.array([1, -1, 1, -1], np.float32)  # phasors turn the other way
         self._model_error = MODEL_ERROR_MS * samplerate / 1000.0
@@ -130,13 +132,32 @@ class CleanEdges:
         products = np.empty((len(pair), 2, 2 * self._reach), np.float32)
         np.multiply(window, pair, out=products[:, 0])
         np.multiply(pair, pair, out=products[:, 1])
-        likelihood = row_products(products.reshape(len(pair), 4 * self._reach), self._templates)  # (n, n_edges)
         hard = SAMPLE_SCALE**2 * (RAMP_GAIN * noise + self._model_error * power)
-        likelihood[:, : self._n_hard] += hard[:, np.newaxis]
-        best = likelihood.argmax(axis=1)
-        left_over = _energy(window) - likelihood[np.arange(len(best)), best] / SAMPLE_SCALE**2
+        rounding = SAMPLE_SCALE**2 * ROUNDING * 2 * self._reach * power
+        best, likelihood = self._best(products.reshape(len(pair), 4 * self._reach), hard, rounding)
+        left_over = _energy(window) - likelihood / SAMPLE_SCALE**2
         found &= left_over <= (LEFT_OVER * power + RAMP_GAIN * noise) * 2 * self._reach
         return near + np.where(rising, self._feet[best], -self._feet[best]), found
+
+    def _best(self, products: npt.NDArray[np.float32], hard: Samples, rounding: Samples) -> tuple[Ints, Samples]:
+        """Which edge is the most likely, (n,), and how likely it is, of products (n, 4 reach).
+
+        BLAS adds up in an order that depends on how many presses there are, and edges often tie but for rounding: a
+        sine begins with a sample of 0. So what is within rounding of the best is added up again, each press alone.
+        """
+        likelihood = products @ self._templates  # (n, n_edges)
+        likelihood[:, : self._n_hard] += hard[:, np.newaxis]
+        best = likelihood.argmax(axis=1)
+        greatest = likelihood[np.arange(len(best)), best].astype(np.float64)
+        ties = likelihood >= (greatest - rounding)[:, np.newaxis]
+        tied = rows_where(np.count_nonzero(ties, axis=1) > 1)
+        if len(tied):
+            of, edge = ties[tied].nonzero()
+            exact = np.einsum("ij,ij->i", products[tied[of]], self._exact_templates[edge], dtype=np.float64)
+            exact[edge < self._n_hard] += hard[tied[of[edge < self._n_hard]]]
+            winner = np.lexsort((-edge, exact, of))[np.cumsum(np.bincount(of)) - 1]
+            best[tied], greatest[tied] = edge[winner], exact[winner]
+        return best, greatest
 
     def _to_1_ms(
         self, read: Read, key: Ints, power: Samples, noise: Samples, rough: Ints, rising: Bools

@@ -16,7 +16,8 @@ Conventions
 -----------
 - Samples come in steps of 16 bits, ``SAMPLE_SCALE`` times full scale.
 - Windows are built from the Goertzel phasors of 10 ms blocks, and are numbered by their first block. Everything
-  here depends on window numbers, not on how the stream was cut into chunks.
+  here depends on window numbers, not on how the stream was cut into chunks, but for a window that is within rounding
+  of a limit, 1e-7 of it: BLAS adds up a row in an order that depends on its place among the others.
 - Arrays are ``(..., n_blocks, n_channels)``: one channel and many are the same code, and the long axis is last.
 - Keys and labels are the numbers of :mod:`dtmf_audio.keys`.
 """

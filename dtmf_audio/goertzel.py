@@ -19,6 +19,7 @@ Conventions
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -26,7 +27,6 @@ import numpy as np
 import numpy.typing as npt
 
 from dtmf_audio.errors import InvalidSettingError, InvalidSignalError
-from dtmf_audio.signals import row_products
 
 GoertzelForm = Literal["matrix", "resonator"]
 Phasors = npt.NDArray[np.complexfloating[Any, Any]]
@@ -105,20 +105,23 @@ class GoertzelBank:
 
         Parameters
         ----------
-        blocks : float, shape (n_blocks, block_len)
+        blocks : float, shape (..., n_blocks, block_len)
 
         Returns
         -------
-        complex, shape (n_freqs, n_blocks)
-            With the phasors of one block next to each other in memory, in the matrix form.
+        complex, shape (n_freqs, ..., n_blocks)
+            With the phasors of one block next to each other in memory, in the matrix form. Those of a group of blocks
+            are the same to the last digit whatever groups come with it; those of a block alone may not be.
         """
-        if blocks.ndim != 2 or blocks.shape[1] != self.block_len:
-            raise InvalidSignalError(f"blocks have shape {blocks.shape}; (n_blocks, {self.block_len}) is wanted")
+        if blocks.ndim < 2 or blocks.shape[-1] != self.block_len:
+            raise InvalidSignalError(f"blocks have shape {blocks.shape}; (..., n_blocks, {self.block_len}) is wanted")
         if self._form == "resonator":
-            return self._resonator(blocks)
-        # Blocks first, and turned around in the view: BLAS is twice as fast on this order of the product.
-        products = row_products(np.ascontiguousarray(blocks, self._dtype), self._basis)  # (n_blocks, 2 n_freqs)
-        phasors: Phasors = products.view(np.result_type(self._dtype, np.complex64)).T
+            rows = blocks.reshape(math.prod(blocks.shape[:-1]), self.block_len)
+            return self._resonator(rows).reshape(self._n_freqs, *blocks.shape[:-1])
+        # Blocks first, and turned around in the view: BLAS is twice as fast on this order of the product. It adds up a
+        # row in an order that depends on its place among the others, so each group is a product of its own.
+        products = np.ascontiguousarray(blocks, self._dtype) @ self._basis  # (..., n_blocks, 2 n_freqs)
+        phasors: Phasors = np.moveaxis(products.view(np.result_type(self._dtype, np.complex64)), -1, 0)
         return phasors
 
     def _resonator(self, blocks: npt.NDArray[Any]) -> Phasors:

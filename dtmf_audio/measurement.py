@@ -332,7 +332,7 @@ class Measurer:
         """Bring candidates to the decimated rate; a piece begins ``lead`` before its candidate."""
         tones = np.stack([candidates.low, 4 + candidates.high])
         rows = np.arange(len(candidates))
-        phasors = self._bank.phasors(clean.reshape(-1, self._block_len)).reshape(8, len(clean), -1)
+        phasors = self._bank.phasors(clean.reshape(len(clean), -1, self._block_len))
         start = np.full(len(candidates), self._lead)
         earliest = self._lead - (candidates.start - candidates.earliest) // self.decimation
         latest = self._lead + (candidates.latest - candidates.start) // self.decimation

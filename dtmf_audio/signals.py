@@ -177,12 +177,3 @@ def _check_floats(samples: npt.NDArray[Any], offset: int) -> None:
             f"{place}; floats must have full scale 1.0: divide by 32768 if these are 16-bit values"
         )
     raise InvalidSignalError(f"{place}; every sample must be finite: replace it by 0 or by its neighbours")
-
-
-def row_products(rows: npt.NDArray[Any], matrix: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """``rows @ matrix``, each row to the last digit the same whether it comes alone or with others.
-
-    BLAS adds up one row in another order than several; what ties but for rounding would then depend on the chunks.
-    """
-    product: npt.NDArray[Any] = rows @ matrix if len(rows) != 1 else (np.repeat(rows, 2, axis=0) @ matrix)[:1]
-    return product

@@ -147,11 +147,21 @@ def test_no_blocks_give_no_phasors(form: GoertzelForm) -> None:
 
 
 @by_form
-@pytest.mark.parametrize("shape", [(3, 101), (3, 103), (102,), (1, 3, 102)])
+def test_groups_of_blocks_have_the_phasors_of_each_group_alone_to_the_last_digit(form: GoertzelForm) -> None:
+    groups = np.random.default_rng(5).normal(size=(9, 73, 19)).astype(np.float32)
+    bank = GoertzelBank([697.0, 770.0, 1209.0], 8000, 19, form=form, dtype=np.float32)
+    phasors = bank.phasors(groups)
+    assert phasors.shape == (3, 9, 73)
+    for number, group in enumerate(groups):
+        np.testing.assert_array_equal(bank.phasors(group), phasors[:, number])
+
+
+@by_form
+@pytest.mark.parametrize("shape", [(3, 101), (3, 103), (102,), (1, 102, 3)])
 def test_blocks_of_another_shape_are_refused(shape: tuple[int, ...], form: GoertzelForm) -> None:
     with pytest.raises(InvalidSignalError) as caught:
         GoertzelBank([697.0], 8000, 102, form=form).phasors(np.zeros(shape))
-    assert str(caught.value) == f"blocks have shape {shape}; (n_blocks, 102) is wanted"
+    assert str(caught.value) == f"blocks have shape {shape}; (..., n_blocks, 102) is wanted"
 
 
 @pytest.mark.parametrize("freqs_hz", [[697.0, 4000.0], [697.0, 5000.0], [697.0, -1.0], [697.0, math.nan]])

@@ -93,6 +93,25 @@ def test_chunks_do_not_change_what_is_told_of_holes_long_presses_and_speech(seed
     assert places(run(samples, range(chunk, len(samples), chunk), explain=explain)) == wanted
 
 
+@pytest.mark.parametrize("samplerate", [7619, 8000, 44100])
+@pytest.mark.parametrize("noise_db", [None, 15.0])
+def test_how_many_presses_come_together_changes_no_digit_of_what_is_measured(samplerate, noise_db):
+    """A sine from phase 0 begins with a sample of 0, so its edges tie; BLAS rounds by how many rows it is given."""
+    twists = np.random.default_rng(50).uniform(-6.0, 6.0, 12)
+    renderings = [
+        render("159D*03B6", samplerate, on_ms=47.3, delay_ms=61.9, ramp_ms=0.0, twist_db=twist) for twist in twists
+    ]
+    samples = np.concatenate([rendering.samples for rendering in renderings])
+    if noise_db is not None:
+        samples = channel.add_noise_at_snr(
+            samples, snr_db=noise_db, signal_dbm0=-6.0, samplerate=samplerate, rng=np.random.default_rng(51)
+        )
+    cuts = np.random.default_rng(52).integers(0, len(samples), 40)
+    assert len(decode(samples, samplerate)) == 12 * 9
+    streamed = [e for e in run(samples, cuts, samplerate) if isinstance(e, DetectedTone)]
+    assert streamed == decode(samples, samplerate)
+
+
 @pytest.mark.parametrize("samplerate", [8000, 11025, 44100])
 def test_decode_is_the_stream_fed_once(samplerate):
     samples = random_presses(16, 42, samplerate=samplerate).samples

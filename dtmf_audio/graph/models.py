@@ -387,11 +387,24 @@ def media_config_from_dict(body: object) -> MediaConfig:
 # --- operations --------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Operation(FromJson):
-    """What operations share: the properties of ``commsOperation``."""
+    """What operations share: the properties of ``commsOperation``, told at :class:`SendDtmfTonesOperation`."""
 
-    __slots__ = ()
+    _WHAT = "the operation"
     _TYPE: ClassVar[str]
+
+    id: str
+    status: OperationStatus | None
+    client_context: str | None = None
+    result_info: ResultInfo | None = None
+    extra: Mapping[str, Any] = kept()
+
+    def __post_init__(self) -> None:
+        """Check the id and the context."""
+        if not isinstance(self.id, str):
+            raise InvalidRequestError(f"id is {shown(self.id)}; an operation has an id, a string")
+        check_client_context(self.client_context)
 
     @classmethod
     def _common(cls, body: object) -> tuple[dict[str, Any], Properties]:
@@ -411,13 +424,16 @@ class _Operation(FromJson):
             "result_info": properties.take("resultInfo", ResultInfo.from_dict),
         }, properties
 
-
-def _check_operation(
-    operation: SendDtmfTonesOperation | SubscribeToToneOperation | CancelMediaProcessingOperation | UnknownOperation,
-) -> None:
-    if not isinstance(operation.id, str):
-        raise InvalidRequestError(f"id is {shown(operation.id)}; an operation has an id, a string")
-    check_client_context(operation.client_context)
+    def _written(self, name: str | None, status_case: StatusCase) -> dict[str, Any]:
+        """The properties that every operation has, under the name of a type."""
+        known = {
+            "@odata.type": None if name is None else odata_type(name),
+            "clientContext": self.client_context,
+            "id": self.id,
+            "status": in_case(self.status, status_case),
+            "resultInfo": self.result_info and self.result_info.to_dict(),
+        }
+        return written(known, self.extra)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -440,20 +456,10 @@ class SendDtmfTonesOperation(_Operation):
         Properties without a field, as they came.
     """
 
-    _WHAT = "the operation"
     _EXAMPLE = '{"@odata.type": "#microsoft.graph.sendDtmfTonesOperation", "status": "running", "id": "1"}'
     _TYPE = "sendDtmfTonesOperation"
 
-    id: str
-    status: OperationStatus | None
-    client_context: str | None = None
     completion_reason: CompletionReason | None = None
-    result_info: ResultInfo | None = None
-    extra: Mapping[str, Any] = kept()
-
-    def __post_init__(self) -> None:
-        """Check the id and the context."""
-        _check_operation(self)
 
     @classmethod
     def from_dict(cls, body: object) -> Self:
@@ -482,84 +488,52 @@ class SendDtmfTonesOperation(_Operation):
         return written(known, self.extra)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubscribeToToneOperation(_Operation):
+class _CompletedAtOnce(_Operation):
+    """An operation that is completed when it is answered, and has no properties of its own."""
+
+    __slots__ = ()
+    _FIRST: ClassVar[tuple[str, ...]] = ()  # properties that the documentation writes before the others
+
+    @classmethod
+    def from_dict(cls, body: object) -> Self:
+        """Read it as Graph sends it.
+
+        Raises
+        ------
+        InvalidRequestError
+            It is no such operation, or has no id.
+        """
+        check_type(cls._object(body), cls._TYPE, of="this operation")
+        arguments, properties = cls._common(body)
+        return cls(**arguments, extra=properties.without())
+
+    def to_dict(self, *, status_case: StatusCase = "camelCase") -> dict[str, Any]:
+        """Return it ready for :func:`json.dumps`."""
+        body = self._written(self._TYPE, status_case)
+        return {name: body[name] for name in self._FIRST if name in body} | body
+
+
+class SubscribeToToneOperation(_CompletedAtOnce):
     """``subscribeToToneOperation``: the answer to subscribeToTone, completed at once.
 
     The attributes are those of :class:`SendDtmfTonesOperation`, without the reason.
     """
 
-    _WHAT = "the operation"
+    __slots__ = ()
     _EXAMPLE = '{"@odata.type": "#microsoft.graph.subscribeToToneOperation", "id": "1", "status": "completed"}'
     _TYPE = "subscribeToToneOperation"
 
-    id: str
-    status: OperationStatus | None
-    client_context: str | None = None
-    result_info: ResultInfo | None = None
-    extra: Mapping[str, Any] = kept()
 
-    def __post_init__(self) -> None:
-        """Check the id and the context."""
-        _check_operation(self)
-
-    @classmethod
-    def from_dict(cls, body: object) -> Self:
-        """Read it as Graph sends it.
-
-        Raises
-        ------
-        InvalidRequestError
-            It is no such operation, or has no id.
-        """
-        check_type(cls._object(body), cls._TYPE, of="this operation")
-        arguments, properties = cls._common(body)
-        return cls(**arguments, extra=properties.without())
-
-    def to_dict(self, *, status_case: StatusCase = "camelCase") -> dict[str, Any]:
-        """Return it ready for :func:`json.dumps`."""
-        return _plain_operation(self, self._TYPE, status_case)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelMediaProcessingOperation(_Operation):
+class CancelMediaProcessingOperation(_CompletedAtOnce):
     """``cancelMediaProcessingOperation``: the answer to cancelMediaProcessing, completed at once.
 
     The attributes are those of :class:`SendDtmfTonesOperation`, without the reason.
     """
 
-    _WHAT = "the operation"
+    __slots__ = ()
     _EXAMPLE = '{"@odata.type": "#microsoft.graph.cancelMediaProcessingOperation", "id": "1", "status": "completed"}'
     _TYPE = "cancelMediaProcessingOperation"
-
-    id: str
-    status: OperationStatus | None
-    client_context: str | None = None
-    result_info: ResultInfo | None = None
-    extra: Mapping[str, Any] = kept()
-
-    def __post_init__(self) -> None:
-        """Check the id and the context."""
-        _check_operation(self)
-
-    @classmethod
-    def from_dict(cls, body: object) -> Self:
-        """Read it as Graph sends it.
-
-        Raises
-        ------
-        InvalidRequestError
-            It is no such operation, or has no id.
-        """
-        check_type(cls._object(body), cls._TYPE, of="this operation")
-        arguments, properties = cls._common(body)
-        return cls(**arguments, extra=properties.without())
-
-    def to_dict(self, *, status_case: StatusCase = "camelCase") -> dict[str, Any]:
-        """Return it ready for :func:`json.dumps`."""
-        body = _plain_operation(self, self._TYPE, status_case)
-        first = ("@odata.type", "status", "clientContext", "id")
-        return {name: body[name] for name in first if name in body} | body
+    _FIRST = ("@odata.type", "status", "clientContext", "id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -574,19 +548,9 @@ class UnknownOperation(_Operation):
         Its type, without the namespace; None where the body names none.
     """
 
-    _WHAT = "the operation"
     _EXAMPLE = '{"@odata.type": "#microsoft.graph.playPromptOperation", "id": "1", "status": "running"}'
 
     type_name: str | None = None
-    id: str
-    status: OperationStatus | None
-    client_context: str | None = None
-    result_info: ResultInfo | None = None
-    extra: Mapping[str, Any] = kept()
-
-    def __post_init__(self) -> None:
-        """Check the id and the context."""
-        _check_operation(self)
 
     @classmethod
     def from_dict(cls, body: object) -> Self:
@@ -603,7 +567,7 @@ class UnknownOperation(_Operation):
 
     def to_dict(self, *, status_case: StatusCase = "camelCase") -> dict[str, Any]:
         """Return it ready for :func:`json.dumps`."""
-        return _plain_operation(self, self.type_name, status_case)
+        return self._written(self.type_name, status_case)
 
 
 Operation: TypeAlias = (
@@ -613,21 +577,6 @@ _OPERATIONS: tuple[
     type[SendDtmfTonesOperation] | type[SubscribeToToneOperation] | type[CancelMediaProcessingOperation], ...
 ] = (SendDtmfTonesOperation, SubscribeToToneOperation, CancelMediaProcessingOperation)
 _OPERATION_OF_TYPE = {kind._TYPE.lower(): kind for kind in _OPERATIONS}
-
-
-def _plain_operation(
-    operation: SubscribeToToneOperation | CancelMediaProcessingOperation | UnknownOperation,
-    name: str | None,
-    status_case: StatusCase,
-) -> dict[str, Any]:
-    known = {
-        "@odata.type": None if name is None else odata_type(name),
-        "clientContext": operation.client_context,
-        "id": operation.id,
-        "status": in_case(operation.status, status_case),
-        "resultInfo": operation.result_info and operation.result_info.to_dict(),
-    }
-    return written(known, operation.extra)
 
 
 def operation_from_dict(body: object) -> Operation:

@@ -512,7 +512,7 @@ def _what_to_render(args: argparse.Namespace) -> Sequence[Tone | Pause | Press]:
 
 def _read_request(path: str | None) -> bytes:
     """Read a file, or standard input, no further than shows that it is too long."""
-    from dtmf_audio.graph.models import MAX_BODY_BYTES
+    from dtmf_audio.graph.wire import MAX_BODY_BYTES
 
     name = "standard input" if path is None else path
     try:

@@ -20,12 +20,10 @@ from dtmf_audio.graph.models import (
     Call,
     CallDirection,
     CallState,
-    CompletionReason,
     MediaState,
-    OperationStatus,
-    SendDtmfTonesOperation,
     ServiceHostedMediaConfig,
 )
+from dtmf_audio.graph.operations import CompletionReason, OperationStatus, SendDtmfTonesOperation
 from dtmf_audio.graph.rendering import TonePlan
 from dtmf_audio.graph.requests import (
     AnswerRequest,

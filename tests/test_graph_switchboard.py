@@ -17,14 +17,8 @@ from dtmf_audio.errors import GraphServiceError, InvalidRequestError, InvalidSet
 from dtmf_audio.graph.calls import CallSettings, Notification
 from dtmf_audio.graph.faults import NotificationFault
 from dtmf_audio.graph.media import MAX_HEARD, Direction, HeardTone
-from dtmf_audio.graph.models import (
-    AppHostedMediaConfig,
-    Call,
-    CallState,
-    OperationStatus,
-    SendDtmfTonesOperation,
-    ServiceHostedMediaConfig,
-)
+from dtmf_audio.graph.models import AppHostedMediaConfig, Call, CallState, ServiceHostedMediaConfig
+from dtmf_audio.graph.operations import OperationStatus, SendDtmfTonesOperation
 from dtmf_audio.graph.requests import AnswerRequest
 from dtmf_audio.graph.switchboard import CallHandle, ReceivedTone, Switchboard, as_pcm16k
 from dtmf_audio.synthesis import RenderedTone

@@ -102,7 +102,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "cli_plot",
         "formats",
         "cli_scan",
-        "graph.models",
+        "graph.wire",
         "graph.requests",
         "graph.rendering",
         "cli_emulate",
@@ -127,8 +127,8 @@ for number, name in enumerate(CONFORMANCE):
 MAY_IMPORT["conformance"] = {"conformance.report", "conformance.runner"}
 # Graph's calls: each module knows those before it, and what makes and hears tones; up to the routes all is pure.
 GRAPH = (
-    *("wire", "models", "requests", "notifications", "timeline", "rendering", "calls", "endpoints", "faults"),
-    *("lines", "media", "switchboard", "routes", "openapi"),
+    *("wire", "models", "operations", "requests", "notifications", "timeline", "rendering", "calls", "endpoints"),
+    *("faults", "lines", "media", "switchboard", "routes", "openapi"),
 )
 GRAPH_SERVED = ("webhooks", "service", "control", "status_page", "media_socket", "web", "emulator")
 for number, name in enumerate(GRAPH + GRAPH_SERVED):

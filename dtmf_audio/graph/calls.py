@@ -45,18 +45,20 @@ from dtmf_audio.graph.models import (
     Call,
     CallDirection,
     CallState,
-    CancelMediaProcessingOperation,
     ChangeType,
-    CompletionReason,
     MediaState,
-    Operation,
-    OperationStatus,
     ResultInfo,
-    SendDtmfTonesOperation,
-    SubscribeToToneOperation,
     ToneInfo,
 )
 from dtmf_audio.graph.notifications import CommsNotification, CommsNotifications
+from dtmf_audio.graph.operations import (
+    CancelMediaProcessingOperation,
+    CompletionReason,
+    Operation,
+    OperationStatus,
+    SendDtmfTonesOperation,
+    SubscribeToToneOperation,
+)
 from dtmf_audio.graph.rendering import LEAST_DELAY_MS, MAX_PLANNED_MS, SHORTEST_ON_MS, TonePlan, plan_request
 from dtmf_audio.graph.requests import (
     AnswerRequest,

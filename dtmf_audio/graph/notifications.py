@@ -23,10 +23,9 @@ from typing import Any, Self, TypeAlias
 from urllib.parse import unquote
 
 from dtmf_audio.errors import InvalidRequestError
-from dtmf_audio.graph.models import (
-    Call,
+from dtmf_audio.graph.models import Call, ChangeType
+from dtmf_audio.graph.operations import (
     CancelMediaProcessingOperation,
-    ChangeType,
     Operation,
     SendDtmfTonesOperation,
     SubscribeToToneOperation,

@@ -29,15 +29,11 @@ from dtmf_audio.graph.media import (
     LineConditions,
     MediaPlane,
 )
-from dtmf_audio.graph.models import (
-    AppHostedMediaConfig,
-    Call,
-    CallState,
+from dtmf_audio.graph.models import AppHostedMediaConfig, Call, CallState, MediaConfig, ServiceHostedMediaConfig
+from dtmf_audio.graph.operations import (
     CancelMediaProcessingOperation,
-    MediaConfig,
     Operation,
     SendDtmfTonesOperation,
-    ServiceHostedMediaConfig,
     SubscribeToToneOperation,
 )
 from dtmf_audio.graph.rendering import TonePlan

@@ -65,6 +65,9 @@ class World:
     def cut_tones(self, call_id: str, operation_id: str) -> None:
         self.media.append(("cut", operation_id, self.timeline.now / MS))
 
+    def forget_tones(self, call_id: str, operation_id: str) -> None:
+        self.media.append(("forget", operation_id))
+
     def advance(self, ms: float) -> None:
         self.timeline.advance_to(self.timeline.now + round(ms * MS))
 

@@ -540,7 +540,7 @@ def test_the_log_has_a_line_for_each_request_and_each_notification_that_was_not_
     http_client: httpx.Client,
 ) -> None:
     lines: list[str] = []
-    with Emulator(clock="virtual", retries=0) as emulator:
+    with Emulator(clock="virtual", retries=0, record_s=0.0) as emulator:
         emulator.do(lambda _: emulator.service.on_log.append(lines.append))
         call_id = create(http_client, emulator, callback_uri="http://bot.example/")
         emulator.advance(200)

@@ -338,6 +338,17 @@ def test_calls_that_end_leave_nothing_behind() -> None:
     assert board.timeline.next_due() is None
 
 
+def test_the_tones_of_an_operation_are_remembered_as_long_as_it_is() -> None:
+    board = Switchboard(settings=CallSettings(kept_operations=2))
+    call = board.establish()
+    for keys in "123":
+        call.send_dtmf_tones(keys)
+    assert [tones[0].key for tones in call.tones.values()] == ["1", "2", "3"]
+    board.advance(5000)
+    assert [tones[0].key for tones in call.tones.values()] == ["2", "3"]
+    assert list(call.tones) == [operation.id for operation in call.operations]
+
+
 def test_the_latest_10_000_tones_are_remembered() -> None:
     board = Switchboard()
     call = board.establish()

@@ -171,6 +171,9 @@ class Listener(Protocol):
     def cut_tones(self, call_id: str, operation_id: str) -> None:
         """Stop the tones of an operation now."""
 
+    def forget_tones(self, call_id: str, operation_id: str) -> None:
+        """Forget the tones of an operation that is not remembered any more."""
+
 
 @dataclass(slots=True)
 class _Sending:
@@ -541,7 +544,9 @@ class Calls:
         """Keep an operation as it stands, and forget the oldest of those that are completed."""
         record.operations[operation.id] = operation
         if len(record.operations) - len(record.sending) > self.settings.kept_operations:
-            record.operations.pop(next(known for known in record.operations if known not in record.sending))
+            oldest = next(known for known in record.operations if known not in record.sending)
+            del record.operations[oldest]
+            self._listener.forget_tones(_known_id(record.call), oldest)
 
     def _tell(self, record: _CallRecord, change: ChangeType, what: Call | Operation) -> None:
         call_id = _known_id(record.call)

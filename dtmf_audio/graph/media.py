@@ -448,10 +448,6 @@ class MediaPlane:
         for on_end in ends:
             on_end()
 
-    def get(self, call_id: str) -> CallMedia | None:
-        """Return the audio of a call that is established."""
-        return self._media.get(call_id)
-
     @property
     def now_sample(self) -> int:
         """The first sample of the timeline that is not past."""

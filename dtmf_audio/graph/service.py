@@ -292,16 +292,13 @@ class Service:
         return answer
 
     def _keys_sent(self, answer: HttpResponse) -> str:
-        """Return the keys that a ``sendDtmfTones`` was taken for; of a recorded call alone, they are known."""
+        """Return the keys that a ``sendDtmfTones`` was taken for."""
         if answer.action != "sendDtmfTones" or answer.status != 200:
             return ""
         *_, call_id, _, operation_id = answer.headers["Location"].split("/")
-        media = self.switchboard.media.get(call_id)
-        _, plan = media.paths[Direction.TO_FAR_END].plans.get(operation_id, (0, None)) if media else (0, None)
-        if plan is None:
-            return ""
-        keys = [tone.tone.value if tone.tone is Tone.FLASH else tone.tone.key for tone in plan.tones[:MAX_LOGGED_KEYS]]
-        return " ".join(keys) + (" …" if len(plan.tones) > MAX_LOGGED_KEYS else "")
+        tones = self.switchboard.call(call_id).tones[operation_id]
+        keys = [tone.value if tone is Tone.FLASH else tone.key for tone in tones[:MAX_LOGGED_KEYS]]
+        return " ".join(keys) + (" …" if len(tones) > MAX_LOGGED_KEYS else "")
 
     def _notify(self, notification: Notification) -> None:
         if notification.callback_uri != A_CALLBACK:

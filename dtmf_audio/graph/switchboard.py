@@ -296,14 +296,16 @@ class Switchboard:
     def play_tones(self, call_id: str, operation_id: str, plan: TonePlan, start: int) -> None:
         """Lay out the tones of an operation."""
         call = self.call(call_id)
-        kept = {operation.id for operation in self.calls.operations(call_id)}
-        call.tones = {known: tones for known, tones in call.tones.items() if known in kept}
         call.tones[operation_id] = tuple(tone.tone for tone in plan.tones)
         self.media.lay_tones(call.audio, plan, start // TICKS_PER_SAMPLE, owner=operation_id)
 
     def cut_tones(self, call_id: str, operation_id: str) -> None:
         """Stop the tones of an operation."""
         self.media.cut(self.call(call_id).audio, owner=operation_id)
+
+    def forget_tones(self, call_id: str, operation_id: str) -> None:
+        """Forget what an operation was asked to send."""
+        self.call(call_id).tones.pop(operation_id, None)
 
     def _keep_ended(self, call_id: str) -> None:
         """Keep the handle of a call that is over as long as the call is remembered, its audio not so long."""
@@ -340,7 +342,7 @@ class CallHandle:
     media : CallMedia or None
         Once the call is established.
     tones : dict of str and tuple of Tone
-        What each ``sendDtmfTones`` was asked to send, by operation.
+        What each ``sendDtmfTones`` that is remembered was asked to send, by operation.
     """
 
     def __init__(self, switchboard: Switchboard, call_id: str) -> None:

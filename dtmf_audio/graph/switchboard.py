@@ -20,6 +20,7 @@ from dtmf_audio.graph.lines import Pcm, twisted
 from dtmf_audio.graph.media import (
     BOT,
     CALLER,
+    KEPT_RECORDINGS,
     MAX_HEARD,
     CallMedia,
     Direction,
@@ -59,7 +60,6 @@ from dtmf_audio.tones import Pause, Tone, parse_keys
 A_CALLBACK = "http://127.0.0.1:9/api/calling"  # of calls whose notifications are read in process
 WAIT_TIMEOUT_S = 10.0
 MAX_NOTIFICATIONS = 10_000  # that are remembered, the latest
-KEPT_RECORDINGS = 20  # of calls that are over, the latest; ten noisy minutes are 19 MB a direction
 MAX_ADVANCE_MS = 10 * 365.25 * 86_400_000.0  # at a time; samples are counted in 64 bits
 
 Damage = Callable[[Samples], Samples]
@@ -315,8 +315,7 @@ class Switchboard:
             self._ended.popitem(last=False)
         for old in list(self._ended.values())[:-KEPT_RECORDINGS]:
             if old.media is not None:
-                for path in old.media.paths.values():
-                    path.tap = None
+                self.media.forget_recording(old.media)
 
     def _heard(self, heard: HeardTone) -> None:
         received = None

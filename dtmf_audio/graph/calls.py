@@ -68,7 +68,7 @@ from dtmf_audio.graph.requests import (
     SubscribeToToneRequest,
 )
 from dtmf_audio.graph.timeline import TICKS_PER_MS, TICKS_PER_SAMPLE, Appointment, Timeline
-from dtmf_audio.synthesis import DEFAULT_ON_MS, check_range
+from dtmf_audio.synthesis import DEFAULT_ON_MS, check_range, check_whole
 from dtmf_audio.tones import Tone
 
 CALL_NOT_FOUND = ("8522", "Call not found.")  # reported: microsoft-graph-comms-samples #330, #173, #191
@@ -130,9 +130,7 @@ class CallSettings:
         check_range("on_ms", self.on_ms, SHORTEST_ON_MS, MAX_PLANNED_MS)
         check_range("flash_ms", self.flash_ms, 0.0, MAX_PLANNED_MS)
         for name in ("max_calls", "max_waiting", "max_waiting_tones", "kept_operations", "kept_calls"):
-            limit = getattr(self, name)
-            if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-                raise InvalidSettingError(f"{name} is {limit!r}; it must be a whole number, 1 or more")
+            check_whole(name, getattr(self, name), 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

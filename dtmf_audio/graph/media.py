@@ -38,6 +38,7 @@ from dtmf_audio.synthesis import (
     RenderedTone,
     Rendering,
     check_range,
+    check_whole,
 )
 from dtmf_audio.tones import Tone, keys_of
 
@@ -379,10 +380,8 @@ class MediaPlane:
         kept_tones: int = MAX_HEARD,
     ) -> None:
         check_range("record_s", record_s, 0.0, MAX_RECORD_S)
-        if type(frames_per_feed) is not int or not 1 <= frames_per_feed <= MAX_FRAMES_PER_FEED:
-            raise InvalidSettingError(
-                f"frames_per_feed is {frames_per_feed!r}; it must be a whole number from 1 to {MAX_FRAMES_PER_FEED}"
-            )
+        check_whole("frames_per_feed", frames_per_feed, 1, MAX_FRAMES_PER_FEED)
+        check_whole("kept_tones", kept_tones, 0, MAX_HEARD)
         for direction, line in (conditions or {}).items():
             if direction not in list(Direction):
                 raise InvalidSettingError(
@@ -395,8 +394,6 @@ class MediaPlane:
         self._rng = rng
         self._max_recorded = round(record_s * FRAME_SAMPLERATE / FRAME_SAMPLES)
         self._shelf = Shelf(MAX_KEPT_FRAMES)
-        if isinstance(kept_tones, bool) or not isinstance(kept_tones, int) or not 0 <= kept_tones <= MAX_HEARD:
-            raise InvalidSettingError(f"kept_tones is {kept_tones!r}; it must be a whole number from 0 to {MAX_HEARD}")
         self.kept_tones = kept_tones
         self._frames_per_feed = frames_per_feed
         self._media: dict[str, CallMedia] = {}

@@ -28,6 +28,7 @@ from dtmf_audio.graph.switchboard import A_CALLBACK, Switchboard
 from dtmf_audio.graph.timeline import TICKS_PER_MS, TICKS_PER_S
 from dtmf_audio.graph.webhooks import Delivery, Webhooks
 from dtmf_audio.graph.wire import StatusCase
+from dtmf_audio.synthesis import check_whole
 from dtmf_audio.tones import Tone
 
 _T = TypeVar("_T")
@@ -88,9 +89,7 @@ class ServiceSettings:
         if self.status_case not in get_args(StatusCase):
             raise InvalidSettingError(f"status_case is {self.status_case!r}; it must be camelCase or PascalCase")
         for name, least in (("seed", 0), ("retries", 0), ("frames_per_feed", 1)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise InvalidSettingError(f"{name} is {value!r}; it must be a whole number, {least} or more")
+            check_whole(name, getattr(self, name), least)
         if not 0.0 <= self.record_s <= MAX_RECORD_S:
             raise InvalidSettingError(f"record_s is {self.record_s!r}; it must be seconds from 0 to {MAX_RECORD_S:g}")
         if isinstance(self.allowed_hosts, str):

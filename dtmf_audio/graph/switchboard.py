@@ -53,6 +53,7 @@ from dtmf_audio.synthesis import (
     RenderedTone,
     Rendering,
     check_range,
+    check_whole,
     render,
 )
 from dtmf_audio.tones import Pause, Tone, parse_keys
@@ -134,8 +135,7 @@ class Switchboard:
         frames_per_feed: int = 1,
         kept_tones: int = MAX_HEARD,
     ) -> None:
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-            raise InvalidSettingError(f"seed is {seed!r}; it must be a whole number, 0 or more")
+        check_whole("seed", seed, 0)
         ids, line = np.random.default_rng(seed).spawn(2)
         self.timeline = Timeline()
         self.media = MediaPlane(

@@ -37,7 +37,6 @@ MAX_LOGGED = 10_000  # requests and deliveries that are remembered, the latest
 MAX_LOGGED_BODY = 2000  # bytes
 MAX_LOGGED_TEXT = 1000  # characters of a path or of a message
 MAX_LOGGED_KEYS = 40
-MAX_RECORD_S = 86_400.0
 MAX_ADVANCE_MS = 1e12
 BREATH_S = 0.02  # chosen: how long a virtual clock may go on before requests have their turn
 
@@ -83,15 +82,12 @@ class ServiceSettings:
     kept_tones: int = 10_000
 
     def __post_init__(self) -> None:
-        """Refuse what is no setting."""
+        """Refuse what is no setting; the switchboard refuses what is none of its own."""
         if self.clock not in get_args(Clock):
             raise InvalidSettingError(f"clock is {self.clock!r}; it must be real or virtual")
         if self.status_case not in get_args(StatusCase):
             raise InvalidSettingError(f"status_case is {self.status_case!r}; it must be camelCase or PascalCase")
-        for name, least in (("seed", 0), ("retries", 0), ("frames_per_feed", 1)):
-            check_whole(name, getattr(self, name), least)
-        if not 0.0 <= self.record_s <= MAX_RECORD_S:
-            raise InvalidSettingError(f"record_s is {self.record_s!r}; it must be seconds from 0 to {MAX_RECORD_S:g}")
+        check_whole("retries", self.retries, 0)
         if isinstance(self.allowed_hosts, str):
             raise InvalidSettingError(f"allowed_hosts is the string {self.allowed_hosts!r}; give several, in a tuple")
 

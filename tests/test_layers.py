@@ -14,6 +14,8 @@ import dtmf_audio
 PACKAGE = Path(dtmf_audio.__file__).parent
 WORDS = {"errors", "tones", "units", "profiles", "events"}  # layer 0: anything may use them
 SENDER = {f"conformance.sender_{part}" for part in ("limits", "measurement", "judgement")}
+COMMANDS = ("render", "decode", "check", "plot", "scan", "redact", "tones", "conformance", "emulate")
+COMMAND = {"cli_console", "cli_options"}  # what every command may use
 
 MAY_IMPORT: dict[str, set[str]] = {
     # 0: words
@@ -86,32 +88,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scan_output": WORDS | {"audio_write", "formats", "places", "scan_find", "scan_rows"},
     "scan": WORDS | {"", "scan_cluster", "scan_decode", "scan_find", "scan_output", "scan_pool", "scan_rows"},
     "cli_scan": WORDS | {"scan"},
-    "cli": WORDS
-    | {
-        "",
-        "cli_redact",
-        "signals",
-        "synthesis",
-        "channel",
-        "goertzel",
-        "audio_io",
-        "calibration",
-        "cli_speed",
-        "files",
-        "cli_outputs",
-        "cli_plot",
-        "formats",
-        "cli_scan",
-        "graph.wire",
-        "graph.requests",
-        "graph.rendering",
-        "cli_emulate",
-        "conformance",
-        "conformance.page",
-        "conformance.sender",
-        "conformance.sender_limits",
-        "conformance.sender_text",
-    },
+    "cli_console": set(),
+    "cli_options": {"audio_io"},
+    "cli_render": WORDS
+    | COMMAND
+    | {"", "synthesis", "channel", "audio_io", "formats", "graph.wire", "graph.requests", "graph.rendering"},
+    "cli_decode": WORDS | COMMAND | {"", "calibration", "audio_io", "files", "cli_speed", "cli_outputs"},
+    "cli_check": WORDS
+    | COMMAND
+    | {"audio_io", "files", "conformance.sender", "conformance.sender_limits", "conformance.sender_text"},
+    "cli_conformance": WORDS | COMMAND | {"", "audio_io", "conformance", "conformance.page"},
+    "cli_tones": WORDS | COMMAND,
+    "cli": WORDS | COMMAND | {"", *(f"cli_{command}" for command in COMMANDS)},
     "__main__": {"cli"},
     "": WORDS | {"stream", "decoder", "calibration", "synthesis", "files", "redaction", "redaction_files"},
 }
@@ -141,12 +129,7 @@ MAY_IMPORT["cli_emulate"] = {"errors", "synthesis", "audio_io", "formats"} | {
 # What people's own tests use: all that lies below the command line.
 NOT_BELOW_TESTING = {
     "",
-    "cli",
-    "cli_emulate",
-    "cli_outputs",
-    "cli_redact",
-    "cli_speed",
-    "cli_scan",
+    *(name for name in MAY_IMPORT if name.split("_")[0] == "cli"),
     "__main__",
     *(name for name in MAY_IMPORT if name.split(".")[0] == "graph"),
 }

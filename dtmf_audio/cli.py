@@ -13,7 +13,6 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from dtmf_audio import (
     cli_check,
@@ -32,14 +31,10 @@ from dtmf_audio.cli_console import (
     EXIT_INTERRUPT,
     EXIT_UNUSABLE,
     OutputError,
-    ProgressBar,
     drop_unwritten,
-    print_answer,
     report,
-    to_stderr,
 )
-from dtmf_audio.cli_options import add_command, add_raw, as_options, raw_format, seed
-from dtmf_audio.errors import DtmfError, InvalidSettingError
+from dtmf_audio.errors import DtmfError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -104,45 +99,10 @@ def _parser() -> argparse.ArgumentParser:
     cli_render.add(commands)
     cli_decode.add(commands)
     cli_check.add(commands)
-    plot = cli_plot.add(commands)
-    plot.set_defaults(run=_plot, parser=plot)
-    add_raw(plot)
+    cli_plot.add(commands)
     cli_scan.add(commands)
     cli_redact.add(commands)
     cli_tones.add(commands)
     cli_conformance.add(commands)
-    _add_emulate(commands)
+    cli_emulate.add(commands)
     return parser
-
-
-def _add_emulate(commands: Any) -> None:
-    parser = add_command(
-        commands,
-        _emulate,
-        usage="emulate [options]",
-        summary="serve Microsoft Graph's calls on this machine, to test a bot with",
-        description=cli_emulate.DESCRIPTION,
-        example=cli_emulate.EXAMPLE,
-    )
-    cli_emulate.add_arguments(parser)
-    parser.add_argument(
-        "--seed",
-        type=seed,
-        metavar="N",
-        default=0,
-        help="of ids, noise, loss and the delays that requests leave open: the same seed, the same (default: 0)",
-    )
-
-
-def _plot(args: argparse.Namespace) -> int:
-    raw = raw_format(args)
-    with ProgressBar() as bar:
-        cli_plot.run(args, raw, lambda done, total: bar.show(done, total, lambda drawn: f"{args.file}: {drawn}"))
-    return EXIT_FOUND
-
-
-def _emulate(args: argparse.Namespace) -> int:
-    try:
-        return cli_emulate.emulate(args, answer=print_answer, tell=to_stderr)
-    except InvalidSettingError as error:
-        raise InvalidSettingError(as_options(str(error), ("noise_dbm0", "loss_pct", "twist_db"))) from error

@@ -88,8 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dtmf-audio",
         description="Render DTMF tones to audio, and decode audio back into tones.\n\n"
-        "Exit status: 0 if all went well, 1 if decode found no tones, check found something to mend or\n"
-        "a conformance test failed, 2 if the input or the arguments cannot be used.",
+        "Exit status: 0 if all went well; 1 if decode or scan found no tones, redact found none to take\n"
+        "out, check found something to mend or a conformance test failed; 2 if the input or the\n"
+        "arguments cannot be used, or redact cannot take a digit out.",
         epilog="example:\n  dtmf-audio render '425-555-01#' -o keys.wav && dtmf-audio decode keys.wav",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

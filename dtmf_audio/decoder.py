@@ -35,18 +35,6 @@ def decode(
     channel: int | None = None,
     profile: str | Profile = "default",
     goertzel: GoertzelForm = "matrix",
-    explain: Literal[True],
-) -> list[DetectedTone | Rejection]: ...
-
-
-@overload
-def decode(
-    signal: npt.ArrayLike,
-    samplerate: int,
-    *,
-    channel: int | None = None,
-    profile: str | Profile = "default",
-    goertzel: GoertzelForm = "matrix",
     explain: bool,
 ) -> list[DetectedTone | Rejection]: ...
 

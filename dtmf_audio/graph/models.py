@@ -94,11 +94,12 @@ def kept() -> Any:
 
 
 class FromJson:
-    """What is read from a whole body: how the messages call it, and a body that is right."""
+    """What is read from a whole body: how the messages call it, a body that is right, and what else they say."""
 
     __slots__ = ()
     _WHAT: ClassVar[str]
     _EXAMPLE: ClassVar[str]
+    _READING: ClassVar[dict[str, Any]] = {}  # further arguments of load_json
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -109,7 +110,7 @@ class FromJson:
         InvalidRequestError
             It is not JSON, or no such body.
         """
-        return cls.from_dict(load_json(text, what=cls._WHAT, example=cls._EXAMPLE))
+        return cls.from_dict(load_json(text, what=cls._WHAT, example=cls._EXAMPLE, **cls._READING))
 
     @classmethod
     def from_dict(cls, body: object) -> Self:

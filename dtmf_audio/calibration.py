@@ -33,9 +33,17 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from dtmf_audio.errors import InvalidSettingError, InvalidSignalError
+from dtmf_audio.errors import InvalidSettingError
 from dtmf_audio.events import DetectedTone, Rejection
-from dtmf_audio.signals import MAX_SAMPLERATE, MIN_SAMPLERATE, Samples, as_channels, check_samplerate, to_float
+from dtmf_audio.signals import (
+    MAX_SAMPLERATE,
+    MIN_SAMPLERATE,
+    Samples,
+    as_channels,
+    check_samplerate,
+    chosen_channels,
+    to_float,
+)
 from dtmf_audio.stream import DecoderBank
 from dtmf_audio.tones import HIGH_HZ, LOW_HZ
 
@@ -167,15 +175,7 @@ def estimate_speed(signal: npt.ArrayLike, samplerate: int, *, channel: int | Non
         A rate or channel that does not exist.
     """
     rate = check_samplerate(samplerate)
-    columns = as_channels(signal)
-    if not len(columns):
-        raise InvalidSignalError("the signal has no samples; give at least one")
-    n_channels = columns.shape[1]
-    if channel is not None and not 0 <= channel < n_channels:
-        raise InvalidSettingError(
-            f"channel {channel} asked for, the signal has {n_channels} (0 to {n_channels - 1}); "
-            "leave channel out to hear all"
-        )
+    columns, _ = chosen_channels(signal, channel, to="hear")
     if channel is not None:
         columns = columns[:, channel : channel + 1]
     heard: list[PressPitch] = []

@@ -22,9 +22,11 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
-from dtmf_audio.errors import AudioFileError, DtmfError
+from dtmf_audio.cli_console import print_answer, to_stderr
+from dtmf_audio.cli_options import add_command, as_options, seed
+from dtmf_audio.errors import AudioFileError, DtmfError, InvalidSettingError
 
 if TYPE_CHECKING:
     from dtmf_audio.graph.calls import Notification
@@ -42,18 +44,25 @@ LIFE_CHECK_S = 0.5
 SWEEP_CALLS = 100
 EXIT_TERMINATED, EXIT_UNWRITTEN, EXIT_INTERRUPT = 0, 2, 130
 
-DESCRIPTION = (
+_DESCRIPTION = (
     "Serve the calls of Microsoft Graph on a port of this machine: create, answer and end calls, sendDtmfTones,\n"
     "subscribeToTone, cancelMediaProcessing, with their notifications and their audio. Give a client the\n"
     "base URL that is printed, the only line on standard output; the log goes to standard error.\n"
     "It needs more packages than the rest: pip install 'dtmf-audio[emulator]'.\n\n"
     "It runs until it is interrupted (Ctrl-C, exit status 130) or terminated (exit status 0)."
 )
-EXAMPLE = "dtmf-audio emulate --port 0 --quiet > url.txt & sleep 2; cat url.txt; kill $!"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command, all but ``--seed``."""
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands,
+        run,
+        usage="emulate [options]",
+        summary="serve Microsoft Graph's calls on this machine, to test a bot with",
+        description=_DESCRIPTION,
+        example="dtmf-audio emulate --port 0 --quiet > url.txt & sleep 2; cat url.txt; kill $!",
+    )
     parser.add_argument(
         "--host",
         metavar="ADDRESS",
@@ -107,26 +116,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     line.add_argument(
         "--twist-db", type=float, metavar="DB", default=0.0, help="added to the twist of tones, -20 to 20 (default: 0)"
     )
+    parser.add_argument(
+        "--seed",
+        type=seed,
+        metavar="N",
+        default=0,
+        help="of ids, noise, loss and the delays that requests leave open: the same seed, the same (default: 0)",
+    )
 
 
-class Answer(Protocol):
-    """Writes a line to standard output."""
+def run(args: argparse.Namespace) -> int:
+    """Run the emulator until it is ended, and return the exit status."""
+    try:
+        return _emulate(args)
+    except InvalidSettingError as error:
+        raise InvalidSettingError(as_options(str(error), ("noise_dbm0", "loss_pct", "twist_db"))) from error
 
-    def __call__(self, text: str) -> None:
-        """Write it."""
 
-
-def emulate(args: argparse.Namespace, *, answer: Answer, tell: Callable[[str], None]) -> int:
-    """Run the emulator until it is ended, and return the exit status.
-
-    Parameters
-    ----------
-    args : argparse.Namespace
-    answer : callable
-        Writes a line to standard output.
-    tell : callable
-        Writes text to standard error.
-    """
+def _emulate(args: argparse.Namespace) -> int:
     events: queue.SimpleQueue[CallHandle | int] = queue.SimpleQueue()
     with _signals(events):
         _check_packages()
@@ -152,7 +159,7 @@ def emulate(args: argparse.Namespace, *, answer: Answer, tell: Callable[[str], N
             allowed_hosts=tuple(args.allow_host),
         )
         board = emulator.service.switchboard
-        log = _Log(tell, quiet=args.quiet)
+        log = _Log(to_stderr, quiet=args.quiet)
         if not args.quiet:
             emulator.service.on_log.append(log.line)
             board.on_tone.append(
@@ -168,7 +175,7 @@ def emulate(args: argparse.Namespace, *, answer: Answer, tell: Callable[[str], N
                     f"{args.host} can be reached from other machines, and whoever reaches it can use it; they must "
                     "address it by a name that is allowed with --allow-host"
                 )
-            answer(emulator.base_url)
+            print_answer(emulator.base_url)
             log.line(f"status page: {emulator.url}/")
             status, unwritten = None, 0
             while status is None:

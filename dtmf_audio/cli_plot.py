@@ -5,30 +5,25 @@ from __future__ import annotations
 import argparse
 import logging
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from dtmf_audio.cli_console import EXIT_FOUND, ProgressBar
+from dtmf_audio.cli_options import add_command, add_raw, raw_format
 from dtmf_audio.profiles import PROFILES
 
-if TYPE_CHECKING:
-    from dtmf_audio.audio_io import RawFormat
 
-Progress = Callable[[int, int | None], None]
-
-
-def add(commands: Any) -> argparse.ArgumentParser:
-    """Add the command; what it has in common with others, and what runs it, is for the caller to add."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "plot",
-        usage="dtmf-audio plot FILE -o PICTURE [options]",
-        help="draw a recording, its keys and its near misses",
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands,
+        run,
+        usage="plot FILE -o PICTURE [options]",
+        summary="draw a recording, its keys and its near misses",
         description="Draw the waveform and the spectrogram of a recording, with the keys that were heard in it,\n"
         "the eight frequencies, and the near misses with the reasons why they were refused.\n"
         "It needs matplotlib: pip install 'dtmf-audio[plot]'.\n\n"
         "Exit status: 0 if the picture is written, 2 if a file or the arguments cannot be used.",
-        epilog="example:\n  dtmf-audio render '12A#' -o - | dtmf-audio plot - -o keys.png",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        example="dtmf-audio render '12A#' -o - | dtmf-audio plot - -o keys.png",
     )
     parser.add_argument("file", metavar="FILE", help="as of decode, of any length; - is standard input")
     parser.add_argument(
@@ -49,7 +44,7 @@ def add(commands: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("--dark", action="store_true", help="draw for a dark screen, instead of for paper")
     parser.add_argument("--partial", action="store_true", help="draw what is there of a file that breaks off")
-    return parser
+    add_raw(parser)
 
 
 def _seconds(text: str) -> float:
@@ -59,23 +54,26 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def run(args: argparse.Namespace, raw: RawFormat | None, progress: Progress) -> None:
-    """Draw the picture."""
+def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit status."""
+    raw = raw_format(args)
     if args.stop is not None and args.stop <= args.start:
         args.parser.error(f"argument --stop: {args.stop:g} s is not after --start, {args.start:g} s")
 
     from dtmf_audio.plot_files import plot_file
 
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # its caches are no news to whoever wants a picture
-    plot_file(
-        args.file,
-        args.output,
-        channel=args.channel,
-        start_s=args.start,
-        stop_s=args.stop,
-        profile=args.profile,
-        dark=args.dark,
-        raw=raw,
-        partial=args.partial,
-        progress=progress,
-    )
+    with ProgressBar() as bar:
+        plot_file(
+            args.file,
+            args.output,
+            channel=args.channel,
+            start_s=args.start,
+            stop_s=args.stop,
+            profile=args.profile,
+            dark=args.dark,
+            raw=raw,
+            partial=args.partial,
+            progress=lambda done, total: bar.show(done, total, lambda drawn: f"{args.file}: {drawn}"),
+        )
+    return EXIT_FOUND

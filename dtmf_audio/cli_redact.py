@@ -8,39 +8,30 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from dtmf_audio.cli_console import EXIT_FOUND, EXIT_NONE, print_answer, to_stderr
+from dtmf_audio.cli_options import add_command, add_raw, raw_format, seed
 from dtmf_audio.errors import DtmfError
 
-if TYPE_CHECKING:
-    from dtmf_audio.audio_io import RawFormat
-
-EXIT_CUT, EXIT_NOTHING = 0, 1
-
 FILLS = ("silence", "beep", "noise")
-RAW_ENCODINGS = (
-    *("s8", "u8", "s16le", "s16be", "s24le", "s24be", "s32le", "s32be"),
-    *("f32le", "f32be", "f64le", "f64be", "mulaw", "alaw"),
-)
 
 
 def add(commands: Any) -> None:
     """Add the command to the parser's subparsers."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "redact",
-        usage="dtmf-audio redact IN -o OUT [options]",
-        help="take dialled digits out of a recording",
+    parser = add_command(
+        commands,
+        run,
+        usage="redact IN -o OUT [options]",
+        summary="take dialled digits out of a recording",
         description="Copy a recording without its key presses: each one is found at the sensitive profile and\n"
         "replaced, with guard time and with its echo on the other channels; all else stays bit for bit,\n"
         "metadata too. The copy is decoded again before it is put in place. The report never tells the\n"
         "digits.\n\n"
         "Exit status: 0 if presses were cut; 1 if there were none, and OUT is IN byte for byte; 2 if a\n"
         "file cannot be used or a digit cannot be taken out, and there is no OUT.",
-        epilog="example:\n  dtmf-audio render '12A#' -o call.wav && dtmf-audio redact call.wav -o safe.wav --fill beep",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        example="dtmf-audio render '12A#' -o call.wav && dtmf-audio redact call.wav -o safe.wav --fill beep",
     )
-    parser.set_defaults(run=run, parser=parser)
     parser.add_argument(
         "file",
         metavar="IN",
@@ -86,7 +77,7 @@ def add(commands: Any) -> None:
     fill.add_argument(
         "--fill", choices=FILLS, default="silence", help="silence, a beep of 2000 Hz, or noise (default: silence)"
     )
-    fill.add_argument("--seed", type=int, metavar="N", default=0, help="of the noise (default: 0)")
+    fill.add_argument("--seed", type=seed, metavar="N", default=0, help="of the noise (default: 0)")
 
     report = parser.add_argument_group("report")
     report.add_argument(
@@ -99,12 +90,7 @@ def add(commands: Any) -> None:
         "--json", metavar="FILE", help="also write it as JSON, each press with its place; - is standard output alone"
     )
 
-    raw = parser.add_argument_group("audio without a header")
-    raw.add_argument(
-        "--raw", choices=RAW_ENCODINGS, metavar="ENCODING", help=f"its encoding: one of {', '.join(RAW_ENCODINGS)}"
-    )
-    raw.add_argument("--samplerate", type=int, metavar="HZ", help="its rate, 4000 to 192000; must be given with --raw")
-    raw.add_argument("--channels", type=int, metavar="N", help="how many channels it has (default: 1)")
+    add_raw(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -113,9 +99,7 @@ def run(args: argparse.Namespace) -> int:
         args.parser.error("argument --json: standard output is where the audio goes; give a file")
     if args.json is not None and args.json != "-" and args.json in (args.output, args.file):
         args.parser.error(f"argument --json: {args.json} is a recording; give another file")
-    if args.seed < 0:
-        args.parser.error(f"argument --seed: {args.seed} is negative; a seed is 0 or more")
-    raw = _raw_format(args)
+    raw = raw_format(args)
 
     import contextlib
 
@@ -151,30 +135,13 @@ def run(args: argparse.Namespace) -> int:
     if args.json == "-":
         _print(report_json(report, mask=args.mask))
     elif args.output == "-":
-        sys.stderr.write(report_text(report, mask=args.mask))
+        to_stderr(report_text(report, mask=args.mask))
     else:
         _print(report_text(report, mask=args.mask))
-    return EXIT_CUT if report.outcome.cuts else EXIT_NOTHING
-
-
-def _raw_format(args: argparse.Namespace) -> RawFormat | None:
-    if args.raw is None and (args.samplerate is not None or args.channels is not None):
-        option = "--samplerate" if args.samplerate is not None else "--channels"
-        args.parser.error(f"argument {option}: is for audio without a header; give --raw too, or leave {option} out")
-    if args.raw is None:
-        return None
-    if args.samplerate is None:
-        args.parser.error("argument --raw: the rate must be given too, such as --samplerate 8000")
-
-    from dtmf_audio.audio_io import RawFormat
-
-    channels = 1 if args.channels is None else args.channels
-    return RawFormat(encoding=args.raw, samplerate=args.samplerate, channels=channels)
+    return EXIT_FOUND if report.outcome.cuts else EXIT_NONE
 
 
 def _print(text: str) -> None:
-    """Write the answer; what standard output refuses is told by the caller."""
-    if sys.stdout is None:
-        return
-    encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding), end="", flush=True)
+    """Write the report, unless standard output is closed: the recording is in place all the same."""
+    if sys.stdout is not None:
+        print_answer(text, end="")

@@ -10,24 +10,23 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from dtmf_audio.cli_console import EXIT_FOUND, EXIT_NONE, EXIT_UNUSABLE, PROGRESS_AFTER_S, PROGRESS_WIDTH, to_stderr
+from dtmf_audio.cli_options import add_command
 from dtmf_audio.profiles import PROFILES
 
 if TYPE_CHECKING:
     from dtmf_audio.scan import ScanState
 
-FOUND, NONE, UNUSABLE = 0, 1, 2
-
-WIDTH = 30
 BETWEEN_S = 0.1  # of two drawings of the bar
-AFTER_S = 1.0  # chosen: whoever waits for less needs no bar
 
 
 def add(commands: Any) -> None:
     """Add the command."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "scan",
-        usage="dtmf-audio scan PATH... -o RESULTS [options]",
-        help="decode thousands of recordings into one table",
+    parser = add_command(
+        commands,
+        run,
+        usage="scan PATH... -o RESULTS [options]",
+        summary="decode thousands of recordings into one table",
         description="Decode many recordings with all cores, into one file with a row for each, or in CSV and\n"
         "Parquet for each tone. A file that cannot be used is a row with its error. Interrupted, the\n"
         "same command goes on; until it is finished the rows are in RESULTS.part. The finished file\n"
@@ -36,16 +35,13 @@ def add(commands: Any) -> None:
         "Exit status: 0 if tones were found, 1 if there were none, also if some files have errors,\n"
         "which standard error then counts; 2 if no file could be used, or the arguments or the\n"
         "output cannot; 130 if interrupted.",
-        epilog="columns of CSV and Parquet, keys of JSON:\n"
+        notes="columns of CSV and Parquet, keys of JSON:\n"
         "  those of decode, then\n"
         "  channels, duration_s, size_bytes, mtime (UTC), status (ok or error), error,\n"
         "  settings (a digest of the options and the version)\n"
-        "  in JSON the tones of a file are a list, tones\n\n"
-        "example:\n  mkdir -p calls && dtmf-audio render '12A#' -o calls/1.wav && dtmf-audio scan calls -o tones.csv",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        "  in JSON the tones of a file are a list, tones\n\n",
+        example="mkdir -p calls && dtmf-audio render '12A#' -o calls/1.wav && dtmf-audio scan calls -o tones.csv",
     )
-    parser.set_defaults(run=run, parser=parser)
     parser.add_argument(
         "paths",
         nargs="+",
@@ -133,8 +129,8 @@ def run(args: argparse.Namespace) -> int:
         which = "its row says why" if end.errors == 1 else "their rows say why"
         _say(f"{end.errors} of {end.files} files could not be used; {which} (status error)")
     if end.errors == end.files:
-        return UNUSABLE
-    return FOUND if end.with_tones else NONE
+        return EXIT_UNUSABLE
+    return EXIT_FOUND if end.with_tones else EXIT_NONE
 
 
 class _Bar:
@@ -144,7 +140,7 @@ class _Bar:
         self.state: ScanState | None = None
         self._on_terminal = sys.stderr is not None and sys.stderr.isatty()
         self._begin_s = time.monotonic()
-        self._drawn_s = self._begin_s + AFTER_S - BETWEEN_S
+        self._drawn_s = self._begin_s + PROGRESS_AFTER_S - BETWEEN_S
         self._shown = False
 
     def show(self, state: ScanState) -> None:
@@ -155,18 +151,18 @@ class _Bar:
         if self._on_terminal and now_s - self._drawn_s >= BETWEEN_S:
             self._drawn_s = now_s
             self._shown = True
-            _to_stderr(f"\r{bar_text(state, now_s - self._begin_s)}\x1b[K")
+            to_stderr(f"\r{bar_text(state, now_s - self._begin_s)}\x1b[K")
 
     def erase(self) -> None:
         if self._shown:
-            _to_stderr("\r\x1b[K")
+            to_stderr("\r\x1b[K")
             self._shown = False
 
 
 def bar_text(state: ScanState, seconds: float) -> str:
     """Put into words how far a scan is after so many seconds: the rate, and the time that is left."""
-    filled = WIDTH * state.done // state.files
-    text = f"[{'#' * filled}{'.' * (WIDTH - filled)}] {state.done} of {state.files} files"
+    filled = PROGRESS_WIDTH * state.done // state.files
+    text = f"[{'#' * filled}{'.' * (PROGRESS_WIDTH - filled)}] {state.done} of {state.files} files"
     fresh = state.done - state.resumed
     if fresh and seconds > 0:
         rate = fresh / seconds
@@ -178,11 +174,4 @@ def bar_text(state: ScanState, seconds: float) -> str:
 
 
 def _say(text: str) -> None:
-    _to_stderr(f"dtmf-audio: {text}\n")
-
-
-def _to_stderr(text: str) -> None:
-    if sys.stderr is not None:
-        with contextlib.suppress(OSError):
-            sys.stderr.write(text)
-            sys.stderr.flush()
+    to_stderr(f"dtmf-audio: {text}\n")

@@ -7,11 +7,10 @@ from typing import Literal, overload
 
 import numpy.typing as npt
 
-from dtmf_audio.errors import InvalidSettingError, InvalidSignalError
 from dtmf_audio.events import DetectedTone, Rejection, ToneStarted
 from dtmf_audio.goertzel import GoertzelForm
 from dtmf_audio.profiles import Profile
-from dtmf_audio.signals import as_channels
+from dtmf_audio.signals import chosen_channels
 from dtmf_audio.stream import StreamDecoder
 
 
@@ -25,18 +24,6 @@ def decode(
     goertzel: GoertzelForm = "matrix",
     explain: Literal[False] = False,
 ) -> list[DetectedTone]: ...
-
-
-@overload
-def decode(
-    signal: npt.ArrayLike,
-    samplerate: int,
-    *,
-    channel: int | None = None,
-    profile: str | Profile = "default",
-    goertzel: GoertzelForm = "matrix",
-    explain: Literal[True],
-) -> list[DetectedTone | Rejection]: ...
 
 
 @overload
@@ -92,20 +79,12 @@ def decode(
     InvalidSettingError
         A rate, channel, profile or form that does not exist.
     """
-    channels = as_channels(signal)
-    if not len(channels):
-        raise InvalidSignalError("the signal has no samples; give at least one")
-    n_channels = channels.shape[1]
-    if channel is not None and not 0 <= channel < n_channels:
-        raise InvalidSettingError(
-            f"channel {channel} asked for, the signal has {n_channels} (0 to {n_channels - 1}); "
-            "leave channel out to decode all"
-        )
+    columns, numbers = chosen_channels(signal, channel, to="decode")
     found: list[DetectedTone | Rejection] = []
-    for number in range(n_channels) if channel is None else [channel]:
+    for number in numbers:
         stream = StreamDecoder(
             samplerate, channel=number, profile=profile, goertzel=goertzel, announce=False, explain=explain
         )
-        events = stream.feed(channels[:, number]) + stream.flush()
+        events = stream.feed(columns[:, number]) + stream.flush()
         found += [event for event in events if not isinstance(event, ToneStarted)]
     return sorted(found, key=attrgetter("start", "channel"))

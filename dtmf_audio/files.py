@@ -57,20 +57,6 @@ def decode_file(
     raw: RawFormat | None = None,
     partial: bool = False,
     speed: Speed | None = None,
-    explain: Literal[True],
-) -> list[DetectedTone | Rejection]: ...
-
-
-@overload
-def decode_file(
-    source: Source,
-    *,
-    channel: int | None = None,
-    profile: str | Profile = "default",
-    goertzel: GoertzelForm = "matrix",
-    raw: RawFormat | None = None,
-    partial: bool = False,
-    speed: Speed | None = None,
     explain: bool,
 ) -> list[DetectedTone | Rejection]: ...
 
@@ -165,22 +151,6 @@ def iter_file(
     progress: Progress | None = None,
     speed: Speed | None = None,
     on_speed: OnSpeed | None = None,
-    explain: Literal[True],
-) -> Iterator[DetectedTone | Rejection]: ...
-
-
-@overload
-def iter_file(
-    source: Source,
-    *,
-    channel: int | None = None,
-    profile: str | Profile = "default",
-    goertzel: GoertzelForm = "matrix",
-    raw: RawFormat | None = None,
-    partial: bool = False,
-    progress: Progress | None = None,
-    speed: Speed | None = None,
-    on_speed: OnSpeed | None = None,
     explain: bool,
 ) -> Iterator[DetectedTone | Rejection]: ...
 
@@ -231,20 +201,6 @@ def iter_reader(
     on_speed: OnSpeed | None = None,
     explain: Literal[False] = False,
 ) -> Iterator[DetectedTone]: ...
-
-
-@overload
-def iter_reader(
-    reader: AudioReader,
-    *,
-    channel: int | None = None,
-    profile: str | Profile = "default",
-    goertzel: GoertzelForm = "matrix",
-    progress: Progress | None = None,
-    speed: Speed | None = None,
-    on_speed: OnSpeed | None = None,
-    explain: Literal[True],
-) -> Iterator[DetectedTone | Rejection]: ...
 
 
 @overload

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from dtmf_audio.columns import Ints
-from dtmf_audio.tones import HIGH_HZ, LOW_HZ
+from dtmf_audio.tones import HIGH_HZ, LOW_HZ, Tone
 
 N_KEYS = 16  # of one channel
 TONES_HZ = np.array(LOW_HZ + HIGH_HZ)  # (8,)
@@ -21,6 +21,11 @@ PAIRS.setflags(write=False)
 def label_of(key: Ints) -> Ints:
     """Label of each key."""
     return key % N_KEYS
+
+
+def tone_of(label: int) -> Tone:
+    """Tone of a label."""
+    return Tone.from_frequencies(*divmod(label, 4))
 
 
 def channel_of(key: Ints) -> Ints:

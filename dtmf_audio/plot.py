@@ -36,12 +36,12 @@ import numpy as np
 import numpy.typing as npt
 
 from dtmf_audio.audio_write import replace_file
-from dtmf_audio.errors import InvalidSettingError, InvalidSignalError, MissingLibraryError
+from dtmf_audio.errors import InvalidSettingError, MissingLibraryError
 from dtmf_audio.events import DetectedTone, Rejection
 from dtmf_audio.formats import explained_line, in_utf8, measured_hz, one_line
 from dtmf_audio.overview import TOP_HZ, Overview, Overviewer
 from dtmf_audio.plot_labels import keys_text, number_text, place_labels
-from dtmf_audio.signals import as_channels, check_samplerate
+from dtmf_audio.signals import check_samplerate, chosen_channels
 from dtmf_audio.tones import KEY_TONES
 
 if TYPE_CHECKING:
@@ -168,18 +168,10 @@ def figure(
     MissingLibraryError
         matplotlib is not installed.
     """
-    columns = as_channels(samples)
+    columns, numbers = chosen_channels(samples, channel, to="draw")
     rate = check_samplerate(samplerate)
-    if not len(columns):
-        raise InvalidSignalError("the signal has no samples; give at least one")
-    n_channels = columns.shape[1]
-    if channel is not None and not 0 <= channel < n_channels:
-        raise InvalidSettingError(
-            f"channel {channel} asked for, the signal has {n_channels} (0 to {n_channels - 1}); "
-            "leave channel out to draw all"
-        )
     overviews: dict[int, Overview] = {}
-    for number in range(n_channels) if channel is None else [channel]:
+    for number in numbers:
         overviewer = Overviewer(rate, start=start)
         overviewer.feed(columns[:, number])
         overviews[number] = overviewer.finish()

@@ -49,12 +49,11 @@ from dtmf_audio.events import DetectedTone, Rejection, ToneStarted, detected_ton
 from dtmf_audio.examination import LONGEST_PART, PART, Examiner
 from dtmf_audio.goertzel import GoertzelForm
 from dtmf_audio.judgement import Refusal, Verdicts
-from dtmf_audio.keys import N_KEYS, channel_of, label_of
+from dtmf_audio.keys import N_KEYS, channel_of, label_of, tone_of
 from dtmf_audio.presses import NO_PARTS, NO_PRESSES, EchoFinder, Holes, Parts, Presses, join
 from dtmf_audio.profiles import Profile
 from dtmf_audio.recent_audio import RecentAudio
 from dtmf_audio.signals import to_steps
-from dtmf_audio.tones import Tone
 
 Event = ToneStarted | DetectedTone | Rejection
 
@@ -79,7 +78,7 @@ class _Way:
         self.pending = join(parts if self.pending is None else Presses.concatenate([self.pending, parts]), holes)
 
 
-_TONES = tuple(Tone.from_frequencies(label // 4, label % 4) for label in range(N_KEYS))
+_TONES = tuple(tone_of(label) for label in range(N_KEYS))
 
 
 class Receiver:

@@ -97,6 +97,38 @@ def as_channels(signal: npt.ArrayLike) -> npt.NDArray[Any]:
     return columns
 
 
+def chosen_channels(signal: npt.ArrayLike, channel: int | None, *, to: str) -> tuple[npt.NDArray[Any], list[int]]:
+    """Return the signal as :func:`as_channels` does, and the numbers of the channels that are asked for.
+
+    Parameters
+    ----------
+    signal : int16, int32, uint8, float32 or float64, shape (n,) or (n, channels)
+    channel : int, optional
+        This one alone; without it, all.
+    to : str
+        What they are asked for, for the message: ``"decode"``.
+
+    Raises
+    ------
+    InvalidSignalError
+        The signal has no samples, or another dtype or shape.
+    InvalidSettingError
+        A channel that the signal does not have.
+    """
+    columns = as_channels(signal)
+    if not len(columns):
+        raise InvalidSignalError("the signal has no samples; give at least one")
+    n_channels = columns.shape[1]
+    if channel is None:
+        return columns, list(range(n_channels))
+    if not 0 <= channel < n_channels:
+        raise InvalidSettingError(
+            f"channel {channel} asked for, the signal has {n_channels} (0 to {n_channels - 1}); "
+            f"leave channel out to {to} all"
+        )
+    return columns, [channel]
+
+
 def to_float(samples: npt.NDArray[Any], dtype: type[np.floating[Any]], *, offset: int = 0) -> npt.NDArray[Any]:
     """Return one channel's samples as floats of full scale 1.0, in a new array.
 

@@ -445,6 +445,14 @@ def check_range(name: str, value: float, lowest: float, highest: float) -> None:
     raise InvalidSettingError(f"{name} is {value:g}; it must be {wanted}")
 
 
+def check_whole(name: str, value: int, lowest: int, highest: float = math.inf, *, what: str = "a whole number") -> None:
+    """Refuse a setting that is not a whole number within its range; ``what`` names its kind in the message."""
+    if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest:
+        return
+    wanted = f", {lowest} or more" if highest == math.inf else f" from {lowest} to {highest}"
+    raise InvalidSettingError(f"{name} is {value!r}; it must be {what}{wanted}")
+
+
 def _check_edges(score: _Score, samplerate: int, ramp_ms: float) -> None:
     """Refuse tones that have no sample, that their ramps do not fit in, or that run into their like."""
     shortest = max(1, 2 * round(ramp_ms * samplerate / 1000.0))

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dtmf_audio.errors import DtmfError, InvalidSettingError
 from dtmf_audio.graph.calls import Notification
-from dtmf_audio.graph.models import AppHostedMediaConfig, Call, Operation, SendDtmfTonesOperation
+from dtmf_audio.graph.models import AppHostedMediaConfig, Call
 from dtmf_audio.graph.notifications import UnknownResource
+from dtmf_audio.graph.operations import Operation, SendDtmfTonesOperation
 from dtmf_audio.graph.switchboard import A_CALLBACK, CallHandle, Switchboard
 from dtmf_audio.graph.timeline import TICKS_PER_S
 from dtmf_audio.synthesis import FRAME_SAMPLERATE

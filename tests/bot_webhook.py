@@ -8,8 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
-from dtmf_audio.graph.models import Call, SendDtmfTonesOperation
+from dtmf_audio.graph.models import Call
 from dtmf_audio.graph.notifications import CommsNotification, CommsNotifications
+from dtmf_audio.graph.operations import SendDtmfTonesOperation
 
 
 class BotWebhook:

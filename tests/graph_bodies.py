@@ -10,15 +10,17 @@ from dtmf_audio.graph.models import (
     Call,
     CallDirection,
     CallState,
+    MediaState,
+    ResultInfo,
+    ServiceHostedMediaConfig,
+    ToneInfo,
+)
+from dtmf_audio.graph.operations import (
     CancelMediaProcessingOperation,
     CompletionReason,
-    MediaState,
     OperationStatus,
-    ResultInfo,
     SendDtmfTonesOperation,
-    ServiceHostedMediaConfig,
     SubscribeToToneOperation,
-    ToneInfo,
     UnknownOperation,
 )
 

@@ -21,7 +21,7 @@ import pytest
 import soundfile as sf
 
 import dtmf_audio
-from dtmf_audio import Tone, cli, synthesis
+from dtmf_audio import Tone, cli, cli_console, cli_options, cli_render, synthesis
 from dtmf_audio.audio_io import RAW_ENCODINGS, WRITE_FORMATS, WRITE_SUBTYPES, read_audio, write_audio
 from dtmf_audio.channel import level_while_on
 from dtmf_audio.formats import truth_json
@@ -201,7 +201,7 @@ def test_every_subtype_of_wav_can_be_written_and_decoded(dtmf: Callable[..., Run
     assert dtmf("decode", "x.wav") == Run(0, "159#\n", "")
 
 
-@pytest.mark.parametrize("name", cli.FORMATS)
+@pytest.mark.parametrize("name", cli_render.FORMATS)
 def test_every_format_can_be_named_or_told_by_its_ending(dtmf: Callable[..., Run], tmp_path: Path, name: str) -> None:
     assert dtmf("render", "159#", "-o", f"x.{name}").err == ""
     assert dtmf("render", "159#", "-o", "named", "--format", name.upper()).err == ""
@@ -404,7 +404,7 @@ class Terminal(io.StringIO):
 def test_progress_is_shown_on_a_terminal_alone_and_erased(
     dtmf: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "PROGRESS_AFTER_S", 0.0)
+    monkeypatch.setattr(cli_console, "PROGRESS_AFTER_S", 0.0)
     write_keys(tmp_path / "call.wav", "12")
     assert dtmf("decode", "call.wav") == Run(0, "12\n", "")
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
@@ -522,12 +522,12 @@ def test_help_states_the_defaults_of_the_library(dtmf: Callable[..., Run]) -> No
         f"(default: {synthesis.DEFAULT_DELAY_MS:g}; of a request, its delayBetweenTonesMs, at least {LEAST_DELAY_MS:g}, "
         f"and without one 0 to {LONGEST_DRAWN_DELAY_MS} at random)"
     ) in text
-    assert f"(default: {cli.DEFAULT_SAMPLERATE}, " in text
+    assert f"(default: {cli_options.DEFAULT_SAMPLERATE}, " in text
 
 
 def test_help_names_the_choices_of_the_library(dtmf: Callable[..., Run]) -> None:
-    assert [name.upper() for name in cli.FORMATS] == list(WRITE_FORMATS)
-    assert sorted(cli.RAW_ENCODINGS) == list(RAW_ENCODINGS)
+    assert [name.upper() for name in cli_render.FORMATS] == list(WRITE_FORMATS)
+    assert sorted(cli_options.RAW_ENCODINGS) == list(RAW_ENCODINGS)
     text = dtmf("decode", "--help").out
     assert f"{{{','.join(get_args(GoertzelForm))}}}" in text
     assert f"{{{','.join(PROFILES)}}}" in text

@@ -20,12 +20,10 @@ from dtmf_audio.graph.models import (
     Call,
     CallDirection,
     CallState,
-    CompletionReason,
     MediaState,
-    OperationStatus,
-    SendDtmfTonesOperation,
     ServiceHostedMediaConfig,
 )
+from dtmf_audio.graph.operations import CompletionReason, OperationStatus, SendDtmfTonesOperation
 from dtmf_audio.graph.rendering import TonePlan
 from dtmf_audio.graph.requests import (
     AnswerRequest,
@@ -66,6 +64,9 @@ class World:
 
     def cut_tones(self, call_id: str, operation_id: str) -> None:
         self.media.append(("cut", operation_id, self.timeline.now / MS))
+
+    def forget_tones(self, call_id: str, operation_id: str) -> None:
+        self.media.append(("forget", operation_id))
 
     def advance(self, ms: float) -> None:
         self.timeline.advance_to(self.timeline.now + round(ms * MS))

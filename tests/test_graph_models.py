@@ -31,24 +31,25 @@ from hypothesis import strategies as st
 
 from dtmf_audio import InvalidRequestError, InvalidSettingError, Tone
 from dtmf_audio.graph.models import (
-    MAX_BODY_BYTES,
     MODALITIES,
     AppHostedMediaConfig,
     Call,
     CallDirection,
     CallState,
-    CancelMediaProcessingOperation,
-    CompletionReason,
     GraphError,
     MediaState,
-    OperationStatus,
     ResultInfo,
-    SendDtmfTonesOperation,
     ServiceHostedMediaConfig,
-    SubscribeToToneOperation,
     ToneInfo,
-    UnknownOperation,
     media_config_from_dict,
+)
+from dtmf_audio.graph.operations import (
+    CancelMediaProcessingOperation,
+    CompletionReason,
+    OperationStatus,
+    SendDtmfTonesOperation,
+    SubscribeToToneOperation,
+    UnknownOperation,
     operation_from_dict,
     operation_from_json,
 )
@@ -60,6 +61,7 @@ from dtmf_audio.graph.requests import (
     SendDtmfTonesRequest,
     SubscribeToToneRequest,
 )
+from dtmf_audio.graph.wire import MAX_BODY_BYTES
 
 A_LIST = 'write a list of tone names, such as ["tone1", "star"]'
 NAMES = "the names are tone0-tone9, star, pound, a, b, c, d and flash"

@@ -15,19 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dtmf_audio import InvalidRequestError, Tone
-from dtmf_audio.graph.models import (
-    Call,
-    CallDirection,
-    CallState,
-    ChangeType,
-    CompletionReason,
-    MediaState,
-    OperationStatus,
-    ResultInfo,
-    SendDtmfTonesOperation,
-    ToneInfo,
-    UnknownOperation,
-)
+from dtmf_audio.graph.models import Call, CallDirection, CallState, ChangeType, MediaState, ResultInfo, ToneInfo
 from dtmf_audio.graph.notifications import (
     MAX_NOTIFICATIONS,
     CommsNotification,
@@ -35,6 +23,7 @@ from dtmf_audio.graph.notifications import (
     UnknownResource,
     same_id,
 )
+from dtmf_audio.graph.operations import CompletionReason, OperationStatus, SendDtmfTonesOperation, UnknownOperation
 
 CALL_ID = "481f3600-983e-4276-9b59-c1b30ec8d125"
 OPERATION_ID = "d36fe651-9f50-484d-bd4b-1e6415eae448"

@@ -16,15 +16,9 @@ from dtmf_audio import Tone, render
 from dtmf_audio.errors import GraphServiceError, InvalidRequestError, InvalidSettingError, InvalidSignalError
 from dtmf_audio.graph.calls import CallSettings, Notification
 from dtmf_audio.graph.faults import NotificationFault
-from dtmf_audio.graph.media import MAX_HEARD, Direction, HeardTone
-from dtmf_audio.graph.models import (
-    AppHostedMediaConfig,
-    Call,
-    CallState,
-    OperationStatus,
-    SendDtmfTonesOperation,
-    ServiceHostedMediaConfig,
-)
+from dtmf_audio.graph.media import KEPT_RECORDINGS, MAX_HEARD, Direction, HeardTone
+from dtmf_audio.graph.models import AppHostedMediaConfig, Call, CallState, ServiceHostedMediaConfig
+from dtmf_audio.graph.operations import OperationStatus, SendDtmfTonesOperation
 from dtmf_audio.graph.requests import AnswerRequest
 from dtmf_audio.graph.switchboard import CallHandle, ReceivedTone, Switchboard, as_pcm16k
 from dtmf_audio.synthesis import RenderedTone
@@ -342,6 +336,31 @@ def test_calls_that_end_leave_nothing_behind() -> None:
     assert not board.media._draining
     assert len(board.timeline._due) < 200
     assert board.timeline.next_due() is None
+
+
+def test_the_tones_of_an_operation_are_remembered_as_long_as_it_is() -> None:
+    board = Switchboard(settings=CallSettings(kept_operations=2))
+    call = board.establish()
+    for keys in "123":
+        call.send_dtmf_tones(keys)
+    assert [tones[0].key for tones in call.tones.values()] == ["1", "2", "3"]
+    board.advance(5000)
+    assert [tones[0].key for tones in call.tones.values()] == ["2", "3"]
+    assert list(call.tones) == [operation.id for operation in call.operations]
+
+
+def test_a_recording_that_is_not_kept_any_more_is_said_to_be_forgotten() -> None:
+    board = Switchboard(record_s=1.0)
+    calls = [board.establish() for _ in range(KEPT_RECORDINGS + 2)]
+    for call in calls[1:]:
+        call.delete()
+        board.advance(200)
+    with pytest.raises(
+        InvalidSettingError, match=rf"of call {calls[1].id} was forgotten; .* the latest 20 have theirs"
+    ):
+        calls[1].bot.recording()
+    for call in (calls[0], *calls[2:]):
+        assert len(call.bot.recording().samples)
 
 
 def test_the_latest_10_000_tones_are_remembered() -> None:

@@ -14,8 +14,9 @@ import pytest
 
 from dtmf_audio.graph import webhooks
 from dtmf_audio.graph.calls import Notification
-from dtmf_audio.graph.models import ChangeType, CompletionReason, OperationStatus, SendDtmfTonesOperation
+from dtmf_audio.graph.models import ChangeType
 from dtmf_audio.graph.notifications import CommsNotification, CommsNotifications
+from dtmf_audio.graph.operations import CompletionReason, OperationStatus, SendDtmfTonesOperation
 from dtmf_audio.graph.webhooks import Delivery, Webhooks, is_loopback
 
 NOWHERE = "http://127.0.0.1:1/api"  # refused: nobody listens on port 1

@@ -14,6 +14,7 @@ import dtmf_audio
 PACKAGE = Path(dtmf_audio.__file__).parent
 WORDS = {"errors", "tones", "units", "profiles", "events"}  # layer 0: anything may use them
 SENDER = {f"conformance.sender_{part}" for part in ("limits", "measurement", "judgement")}
+COMMAND = {"cli_console", "cli_options"}  # what every command may use
 
 MAY_IMPORT: dict[str, set[str]] = {
     # 0: words
@@ -68,13 +69,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "redaction_files": WORDS
     | {"signals", "files", "audio_io", "pcm", "places", "libsndfile", "wav_header", "redaction", "redaction_bytes"},
     "redaction_text": {"units", "redaction", "redaction_files"},
-    "cli_redact": {"errors", "audio_io", "redaction_files", "redaction_text"},
+    "cli_redact": COMMAND | {"errors", "audio_io", "redaction_files", "redaction_text"},
     "formats": WORDS | {"synthesis"},
     "plot_labels": set(),
     "plot": WORDS | {"signals", "overview", "audio_write", "formats", "plot_labels"},
     "plot_page": WORDS | {"formats", "plot"},
     "plot_files": WORDS | {"stream", "audio_io", "files", "overview", "plot", "plot_page"},
-    "cli_plot": WORDS | {"audio_io", "plot_files"},
+    "cli_plot": WORDS | COMMAND | {"plot_files"},
     "cli_outputs": WORDS | {"audio_io", "files", "formats"},
     "files": WORDS | {"signals", "goertzel", "stream", "decoder", "calibration", "pcm", "audio_io"},
     "cli_speed": {"calibration"},
@@ -85,33 +86,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scan_cluster": WORDS | {"", "scan_find", "scan_rows", "scan_decode"},
     "scan_output": WORDS | {"audio_write", "formats", "places", "scan_find", "scan_rows"},
     "scan": WORDS | {"", "scan_cluster", "scan_decode", "scan_find", "scan_output", "scan_pool", "scan_rows"},
-    "cli_scan": WORDS | {"scan"},
-    "cli": WORDS
-    | {
-        "",
-        "cli_redact",
-        "signals",
-        "synthesis",
-        "channel",
-        "goertzel",
-        "audio_io",
-        "calibration",
-        "cli_speed",
-        "files",
-        "cli_outputs",
-        "cli_plot",
-        "formats",
-        "cli_scan",
-        "graph.models",
-        "graph.requests",
-        "graph.rendering",
-        "cli_emulate",
-        "conformance",
-        "conformance.page",
-        "conformance.sender",
-        "conformance.sender_limits",
-        "conformance.sender_text",
-    },
+    "cli_scan": WORDS | COMMAND | {"scan"},
+    "cli_console": set(),
+    "cli_options": {"audio_io"},
+    "cli_render": WORDS
+    | COMMAND
+    | {"", "synthesis", "channel", "audio_io", "formats", "graph.wire", "graph.requests", "graph.rendering"},
+    "cli_decode": WORDS | COMMAND | {"", "calibration", "audio_io", "files", "cli_speed", "cli_outputs"},
+    "cli_check": WORDS
+    | COMMAND
+    | {"audio_io", "files", "conformance.sender", "conformance.sender_limits", "conformance.sender_text"},
+    "cli_conformance": WORDS | COMMAND | {"", "audio_io", "conformance", "conformance.page"},
+    "cli_tones": WORDS | COMMAND,
+    "cli": COMMAND | {"", "errors"},
     "__main__": {"cli"},
     "": WORDS | {"stream", "decoder", "calibration", "synthesis", "files", "redaction", "redaction_files"},
 }
@@ -127,26 +114,23 @@ for number, name in enumerate(CONFORMANCE):
 MAY_IMPORT["conformance"] = {"conformance.report", "conformance.runner"}
 # Graph's calls: each module knows those before it, and what makes and hears tones; up to the routes all is pure.
 GRAPH = (
-    *("wire", "models", "requests", "notifications", "timeline", "rendering", "calls", "endpoints", "faults"),
-    *("lines", "media", "switchboard", "routes", "openapi"),
+    *("wire", "models", "operations", "requests", "notifications", "timeline", "rendering", "calls", "endpoints"),
+    *("faults", "lines", "media", "switchboard", "routes", "openapi"),
 )
 GRAPH_SERVED = ("webhooks", "service", "control", "status_page", "media_socket", "web", "emulator")
 for number, name in enumerate(GRAPH + GRAPH_SERVED):
     earlier = {f"graph.{room}" for room in (GRAPH + GRAPH_SERVED)[:number]}
     MAY_IMPORT[f"graph.{name}"] = WORDS | {"signals", "synthesis", "channel", "stream"} | earlier
 MAY_IMPORT["graph.control"] |= {"audio_io", "formats"}  # it plays and records files
-MAY_IMPORT["cli_emulate"] = {"errors", "synthesis", "audio_io", "formats"} | {
-    f"graph.{room}" for room in ("calls", "media", "switchboard", "webhooks", "service", "emulator")
-}
+MAY_IMPORT["cli_emulate"] = (
+    COMMAND
+    | {"errors", "synthesis", "audio_io", "formats"}
+    | {f"graph.{room}" for room in ("calls", "media", "switchboard", "webhooks", "service", "emulator")}
+)
 # What people's own tests use: all that lies below the command line.
 NOT_BELOW_TESTING = {
     "",
-    "cli",
-    "cli_emulate",
-    "cli_outputs",
-    "cli_redact",
-    "cli_speed",
-    "cli_scan",
+    *(name for name in MAY_IMPORT if name.split("_")[0] == "cli"),
     "__main__",
     *(name for name in MAY_IMPORT if name.split(".")[0] == "graph"),
 }

@@ -989,7 +989,6 @@ def test_usage_errors_name_the_argument(dtmf: Callable[..., Any], arguments: str
 
 def test_help_names_the_choices_and_defaults_of_the_library() -> None:
     assert list(cli_redact.FILLS) == list(get_args(redaction.Fill))
-    assert sorted(cli_redact.RAW_ENCODINGS) == sorted(RAW_ENCODINGS)
     help_text = Path(cli_redact.__file__).read_text()
     assert f"(default: {redaction.GUARD_MS:g})" in help_text
     assert f"(default: {redaction.ECHO_MS:g})" in help_text

@@ -17,22 +17,24 @@ if TYPE_CHECKING:
         Call,
         CallDirection,
         CallState,
-        CancelMediaProcessingOperation,
         ChangeType,
-        CompletionReason,
         GraphError,
         MediaState,
-        OperationStatus,
         ResultInfo,
-        SendDtmfTonesOperation,
         ServiceHostedMediaConfig,
-        SubscribeToToneOperation,
         ToneInfo,
+    )
+    from dtmf_audio.graph.notifications import CommsNotification, CommsNotifications, UnknownResource
+    from dtmf_audio.graph.operations import (
+        CancelMediaProcessingOperation,
+        CompletionReason,
+        OperationStatus,
+        SendDtmfTonesOperation,
+        SubscribeToToneOperation,
         UnknownOperation,
         operation_from_dict,
         operation_from_json,
     )
-    from dtmf_audio.graph.notifications import CommsNotification, CommsNotifications, UnknownResource
     from dtmf_audio.graph.rendering import TonePlan, plan_request, render_request
     from dtmf_audio.graph.requests import (
         AnswerRequest,
@@ -100,6 +102,10 @@ _NAMES_IN = {
     "faults": ["NotificationFault", "RequestFault"],
     "media": ["Direction", "HeardTone", "LineConditions"],
     "notifications": ["CommsNotification", "CommsNotifications", "UnknownResource"],
+    "operations": [
+        *("CancelMediaProcessingOperation", "CompletionReason", "OperationStatus", "SendDtmfTonesOperation"),
+        *("SubscribeToToneOperation", "UnknownOperation", "operation_from_dict", "operation_from_json"),
+    ],
     "rendering": ["TonePlan", "plan_request", "render_request"],
     "requests": [
         *("AnswerRequest", "CancelMediaProcessingRequest", "CreateCallRequest", "SendDtmfTonesRequest"),

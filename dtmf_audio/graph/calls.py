@@ -45,18 +45,20 @@ from dtmf_audio.graph.models import (
     Call,
     CallDirection,
     CallState,
-    CancelMediaProcessingOperation,
     ChangeType,
-    CompletionReason,
     MediaState,
-    Operation,
-    OperationStatus,
     ResultInfo,
-    SendDtmfTonesOperation,
-    SubscribeToToneOperation,
     ToneInfo,
 )
 from dtmf_audio.graph.notifications import CommsNotification, CommsNotifications
+from dtmf_audio.graph.operations import (
+    CancelMediaProcessingOperation,
+    CompletionReason,
+    Operation,
+    OperationStatus,
+    SendDtmfTonesOperation,
+    SubscribeToToneOperation,
+)
 from dtmf_audio.graph.rendering import LEAST_DELAY_MS, MAX_PLANNED_MS, SHORTEST_ON_MS, TonePlan, plan_request
 from dtmf_audio.graph.requests import (
     AnswerRequest,
@@ -66,7 +68,7 @@ from dtmf_audio.graph.requests import (
     SubscribeToToneRequest,
 )
 from dtmf_audio.graph.timeline import TICKS_PER_MS, TICKS_PER_SAMPLE, Appointment, Timeline
-from dtmf_audio.synthesis import DEFAULT_ON_MS, check_range
+from dtmf_audio.synthesis import DEFAULT_ON_MS, check_range, check_whole
 from dtmf_audio.tones import Tone
 
 CALL_NOT_FOUND = ("8522", "Call not found.")  # reported: microsoft-graph-comms-samples #330, #173, #191
@@ -128,9 +130,7 @@ class CallSettings:
         check_range("on_ms", self.on_ms, SHORTEST_ON_MS, MAX_PLANNED_MS)
         check_range("flash_ms", self.flash_ms, 0.0, MAX_PLANNED_MS)
         for name in ("max_calls", "max_waiting", "max_waiting_tones", "kept_operations", "kept_calls"):
-            limit = getattr(self, name)
-            if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-                raise InvalidSettingError(f"{name} is {limit!r}; it must be a whole number, 1 or more")
+            check_whole(name, getattr(self, name), 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +168,9 @@ class Listener(Protocol):
 
     def cut_tones(self, call_id: str, operation_id: str) -> None:
         """Stop the tones of an operation now."""
+
+    def forget_tones(self, call_id: str, operation_id: str) -> None:
+        """Forget the tones of an operation that is not remembered any more."""
 
 
 @dataclass(slots=True)
@@ -539,7 +542,9 @@ class Calls:
         """Keep an operation as it stands, and forget the oldest of those that are completed."""
         record.operations[operation.id] = operation
         if len(record.operations) - len(record.sending) > self.settings.kept_operations:
-            record.operations.pop(next(known for known in record.operations if known not in record.sending))
+            oldest = next(known for known in record.operations if known not in record.sending)
+            del record.operations[oldest]
+            self._listener.forget_tones(_known_id(record.call), oldest)
 
     def _tell(self, record: _CallRecord, change: ChangeType, what: Call | Operation) -> None:
         call_id = _known_id(record.call)

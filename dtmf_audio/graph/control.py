@@ -79,16 +79,9 @@ from dtmf_audio.graph.faults import (
 )
 from dtmf_audio.graph.lines import Pcm
 from dtmf_audio.graph.media import CALLER, ENVELOPE_FRAMES, CallMedia, Direction, HeardTone, LineConditions, Path
-from dtmf_audio.graph.models import (
-    AppHostedMediaConfig,
-    Call,
-    CallState,
-    Operation,
-    SendDtmfTonesOperation,
-    ServiceHostedMediaConfig,
-    SubscribeToToneOperation,
-)
+from dtmf_audio.graph.models import AppHostedMediaConfig, Call, CallState, ServiceHostedMediaConfig
 from dtmf_audio.graph.notifications import UnknownResource
+from dtmf_audio.graph.operations import Operation, SendDtmfTonesOperation, SubscribeToToneOperation
 from dtmf_audio.graph.requests import CreateCallRequest
 from dtmf_audio.graph.routes import HttpRequest, HttpResponse
 from dtmf_audio.graph.service import LoggedRequest, Service

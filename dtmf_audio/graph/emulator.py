@@ -35,7 +35,8 @@ from dtmf_audio.errors import DtmfError, InvalidSettingError
 from dtmf_audio.graph.calls import Notification
 from dtmf_audio.graph.faults import NotificationFault, RequestFault
 from dtmf_audio.graph.media import Direction
-from dtmf_audio.graph.models import CallState, Operation
+from dtmf_audio.graph.models import CallState
+from dtmf_audio.graph.operations import Operation
 from dtmf_audio.graph.service import LoggedRequest, Service, ServiceSettings
 from dtmf_audio.graph.switchboard import A_CALLBACK, CallHandle, ReceivedTone, Switchboard
 from dtmf_audio.graph.timeline import TICKS_PER_MS

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 from dtmf_audio.errors import GraphServiceError, InvalidSettingError
 from dtmf_audio.graph.calls import CALL_NOT_FOUND, Notification
 from dtmf_audio.graph.endpoints import BY_ACTION
-from dtmf_audio.synthesis import check_range
+from dtmf_audio.synthesis import check_range, check_whole
 
 RequestFaultKind = Literal[
     "unauthorized", "forbidden", "callNotFound", "tooManyRequests", "serverError", "serviceUnavailable", "slow"
@@ -61,11 +61,10 @@ class RequestFault:
     def __post_init__(self) -> None:
         """Refuse what is no fault."""
         _check_kind(self.kind, RequestFaultKind)
-        _check_times(self.times)
+        check_whole("times", self.times, 1, MAX_PLANNED)
         if self.action is not None and self.action not in BY_ACTION:
             raise InvalidSettingError(f"action is {self.action!r}; it must be one of {', '.join(BY_ACTION)}")
-        if isinstance(self.retry_after_s, bool) or not isinstance(self.retry_after_s, int) or self.retry_after_s < 0:
-            raise InvalidSettingError(f"retry_after_s is {self.retry_after_s!r}; it must be whole seconds, 0 or more")
+        check_whole("retry_after_s", self.retry_after_s, 0, what="whole seconds")
         check_range("delay_ms", self.delay_ms, 0.0, MAX_DELAY_MS)
 
     def answer(self) -> GraphServiceError | None:
@@ -99,7 +98,7 @@ class NotificationFault:
     def __post_init__(self) -> None:
         """Refuse what is no fault."""
         _check_kind(self.kind, NotificationFaultKind)
-        _check_times(self.times)
+        check_whole("times", self.times, 1, MAX_PLANNED)
 
 
 class Faults:
@@ -156,8 +155,3 @@ def _check_kind(kind: object, kinds: object) -> None:
     known = get_args(kinds)
     if kind not in known:
         raise InvalidSettingError(f"the fault is {kind!r}; it must be one of {', '.join(known)}")
-
-
-def _check_times(times: int) -> None:
-    if isinstance(times, bool) or not isinstance(times, int) or not 1 <= times <= MAX_PLANNED:
-        raise InvalidSettingError(f"times is {times!r}; it must be a whole number from 1 to {MAX_PLANNED}")

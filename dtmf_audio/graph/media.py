@@ -38,6 +38,7 @@ from dtmf_audio.synthesis import (
     RenderedTone,
     Rendering,
     check_range,
+    check_whole,
 )
 from dtmf_audio.tones import Tone, keys_of
 
@@ -51,6 +52,7 @@ SETTLE_FRAMES = 50  # chosen: 1 s, after which no press is open in a receiver
 BANK_SIZES = (16, 240, 768)
 ENVELOPE_FRAMES = 3000  # a minute
 MAX_KEPT_FRAMES = 2**18  # of all recordings, silence not counted: 87 minutes of sound, 0.2 GB
+KEPT_RECORDINGS = 20  # of calls that are over, the latest; ten noisy minutes are 19 MB a direction
 MAX_HEARD = 10_000  # tones of a direction that are remembered unless fewer are asked for, the latest
 MAX_KEYS = 100_000  # keys of a direction, a byte each
 MAX_FRAMES_PER_FEED = (
@@ -277,12 +279,15 @@ class CallMedia:
     paths : dict of Direction and Path
     stop : int or None
         Sample of the timeline at which it ended.
+    forgotten : bool
+        Whether what was recorded of it is not kept any more.
     """
 
     def __init__(self, call_id: str, start: int, paths: dict[Direction, Path]) -> None:
         self.call_id = call_id
         self.start = start
         self.stop: int | None = None
+        self.forgotten = False
         self.paths = paths
 
     def keys(self, direction: Direction, speaker: str | None = None) -> str:
@@ -375,10 +380,8 @@ class MediaPlane:
         kept_tones: int = MAX_HEARD,
     ) -> None:
         check_range("record_s", record_s, 0.0, MAX_RECORD_S)
-        if type(frames_per_feed) is not int or not 1 <= frames_per_feed <= MAX_FRAMES_PER_FEED:
-            raise InvalidSettingError(
-                f"frames_per_feed is {frames_per_feed!r}; it must be a whole number from 1 to {MAX_FRAMES_PER_FEED}"
-            )
+        check_whole("frames_per_feed", frames_per_feed, 1, MAX_FRAMES_PER_FEED)
+        check_whole("kept_tones", kept_tones, 0, MAX_HEARD)
         for direction, line in (conditions or {}).items():
             if direction not in list(Direction):
                 raise InvalidSettingError(
@@ -391,8 +394,6 @@ class MediaPlane:
         self._rng = rng
         self._max_recorded = round(record_s * FRAME_SAMPLERATE / FRAME_SAMPLES)
         self._shelf = Shelf(MAX_KEPT_FRAMES)
-        if isinstance(kept_tones, bool) or not isinstance(kept_tones, int) or not 0 <= kept_tones <= MAX_HEARD:
-            raise InvalidSettingError(f"kept_tones is {kept_tones!r}; it must be a whole number from 0 to {MAX_HEARD}")
         self.kept_tones = kept_tones
         self._frames_per_feed = frames_per_feed
         self._media: dict[str, CallMedia] = {}
@@ -447,10 +448,6 @@ class MediaPlane:
         self._tell(made, heard)
         for on_end in ends:
             on_end()
-
-    def get(self, call_id: str) -> CallMedia | None:
-        """Return the audio of a call that is established."""
-        return self._media.get(call_id)
 
     @property
     def now_sample(self) -> int:
@@ -593,9 +590,14 @@ class MediaPlane:
         Raises
         ------
         InvalidSettingError
-            Nothing is recorded.
+            Nothing is recorded, or it is not kept any more.
         """
         path = media.paths[direction]
+        if media.forgotten:
+            raise InvalidSettingError(
+                f"the recording of call {media.call_id} was forgotten; of the calls that are over, the latest "
+                f"{KEPT_RECORDINGS} have theirs kept: read it sooner"
+            )
         if path.tap is None:
             raise InvalidSettingError("the call is not recorded; give record_s, how many seconds to keep")
         stop = self._frame_now() * FRAME_SAMPLES if media.stop is None else media.stop
@@ -605,6 +607,12 @@ class MediaPlane:
             truth += _in_call(truth_of(plan, start), media.start)
         tones = sorted(_before(len(pcm), truth), key=lambda tone: tone.start)
         return Rendering(samples=pcm / 32768.0, samplerate=FRAME_SAMPLERATE, tones=tuple(tones))
+
+    def forget_recording(self, media: CallMedia) -> None:
+        """Drop what was recorded of a call that is over."""
+        for path in media.paths.values():
+            media.forgotten |= path.tap is not None
+            path.tap = None
 
     # --- frames ------------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
-"""Operations, calls and errors of Microsoft Graph as frozen dataclasses.
+"""Calls and errors of Microsoft Graph as frozen dataclasses; their operations are in ``operations``.
 
-camelCase and the names of the wire stay in this package's ``wire``, ``models``, ``requests`` and ``notifications``.
+camelCase and the names of the wire stay in this package's ``wire``, ``models``, ``operations``, ``requests`` and
+``notifications``.
 
 Conventions
 -----------
@@ -9,8 +10,6 @@ Conventions
   and written again from there; the field is None. Writing is exact: ``@odata.type`` on every entity and complex
   value, integers as integers, the documentation's order.
 - ``null`` for a nullable property is the same as leaving it out; on the way out it is left out.
-- ``status`` is written ``running``, as every documented body has it. The schema's own names are ``Running``, and
-  clients generated from it for TypeScript, Go, Java and PHP know no other: hence ``status_case``.
 """
 
 from __future__ import annotations
@@ -22,23 +21,14 @@ from typing import Any, ClassVar, Self, TypeAlias
 
 from dtmf_audio.errors import InvalidRequestError, InvalidToneError
 from dtmf_audio.graph.wire import (
-    MAX_BODY_BYTES as MAX_BODY_BYTES,
-)
-from dtmf_audio.graph.wire import (
-    MAX_CLIENT_CONTEXT as MAX_CLIENT_CONTEXT,
-)
-from dtmf_audio.graph.wire import (
     MAX_INT32,
     MAX_INT64,
     Properties,
-    StatusCase,
-    check_client_context,
     check_integer,
     check_object,
     check_objects,
     check_text,
     check_type,
-    in_case,
     load_json,
     odata_type,
     read_integer,
@@ -56,23 +46,6 @@ from dtmf_audio.tones import Tone
 _MAX_NAME = 40  # characters of a tone name in a message
 
 # --- names of the wire -------------------------------------------------------------------------------------------
-
-
-class OperationStatus(enum.StrEnum):
-    """``operationStatus``; not started, running or null: a notification of the end follows."""
-
-    NOT_STARTED = "notStarted"
-    RUNNING = "running"
-    COMPLETED = "completed"
-    FAILED = "failed"
-
-
-class CompletionReason(enum.StrEnum):
-    """``sendDtmfCompletionReason``: how a sendDtmfTones ended; its status is completed each time."""
-
-    UNKNOWN = "unknown"
-    COMPLETED_SUCCESSFULLY = "completedSuccessfully"
-    MEDIA_OPERATION_CANCELED = "mediaOperationCanceled"
 
 
 class CallState(enum.StrEnum):
@@ -121,11 +94,12 @@ def kept() -> Any:
 
 
 class FromJson:
-    """What is read from a whole body: how the messages call it, and a body that is right."""
+    """What is read from a whole body: how the messages call it, a body that is right, and what else they say."""
 
     __slots__ = ()
     _WHAT: ClassVar[str]
     _EXAMPLE: ClassVar[str]
+    _READING: ClassVar[dict[str, Any]] = {}  # further arguments of load_json
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -136,7 +110,7 @@ class FromJson:
         InvalidRequestError
             It is not JSON, or no such body.
         """
-        return cls.from_dict(load_json(text, what=cls._WHAT, example=cls._EXAMPLE))
+        return cls.from_dict(load_json(text, what=cls._WHAT, example=cls._EXAMPLE, **cls._READING))
 
     @classmethod
     def from_dict(cls, body: object) -> Self:
@@ -382,276 +356,6 @@ def media_config_from_dict(body: object) -> MediaConfig:
         return kind.from_dict(body)
     except InvalidRequestError as error:
         raise InvalidRequestError(f"mediaConfig.{error}") from error
-
-
-# --- operations --------------------------------------------------------------------------------------------------
-
-
-class _Operation(FromJson):
-    """What operations share: the properties of ``commsOperation``."""
-
-    __slots__ = ()
-    _TYPE: ClassVar[str]
-
-    @classmethod
-    def _common(cls, body: object) -> tuple[dict[str, Any], Properties]:
-        """Arguments that every operation has, and the properties that are left."""
-        found = cls._object(body)
-        properties = Properties(found)
-        operation_id = found.get("id")
-        if not isinstance(operation_id, str):
-            raise InvalidRequestError(
-                f"id is {'missing' if 'id' not in found else shown(operation_id)}; an operation has an id, a string"
-            )
-        del properties.rest["id"]
-        return {
-            "id": operation_id,
-            "status": properties.take("status", read_member(OperationStatus)),
-            "client_context": properties.take("clientContext", read_text),
-            "result_info": properties.take("resultInfo", ResultInfo.from_dict),
-        }, properties
-
-
-def _check_operation(
-    operation: SendDtmfTonesOperation | SubscribeToToneOperation | CancelMediaProcessingOperation | UnknownOperation,
-) -> None:
-    if not isinstance(operation.id, str):
-        raise InvalidRequestError(f"id is {shown(operation.id)}; an operation has an id, a string")
-    check_client_context(operation.client_context)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendDtmfTonesOperation(_Operation):
-    """``sendDtmfTonesOperation``: the answer to sendDtmfTones, and its end in a notification.
-
-    Attributes
-    ----------
-    id : str
-        Of the operation.
-    status : OperationStatus or None
-        None where a body has null, or a status that nobody knows (then it is in ``extra``).
-    client_context : str or None
-        As the request had it.
-    completion_reason : CompletionReason or None
-        How it ended; None while it runs.
-    result_info : ResultInfo or None
-        The documentation's notifications have none.
-    extra : mapping
-        Properties without a field, as they came.
-    """
-
-    _WHAT = "the operation"
-    _EXAMPLE = '{"@odata.type": "#microsoft.graph.sendDtmfTonesOperation", "status": "running", "id": "1"}'
-    _TYPE = "sendDtmfTonesOperation"
-
-    id: str
-    status: OperationStatus | None
-    client_context: str | None = None
-    completion_reason: CompletionReason | None = None
-    result_info: ResultInfo | None = None
-    extra: Mapping[str, Any] = kept()
-
-    def __post_init__(self) -> None:
-        """Check the id and the context."""
-        _check_operation(self)
-
-    @classmethod
-    def from_dict(cls, body: object) -> Self:
-        """Read it as Graph sends it.
-
-        Raises
-        ------
-        InvalidRequestError
-            It is no such operation, or has no id.
-        """
-        check_type(cls._object(body), cls._TYPE, of="this operation")
-        arguments, properties = cls._common(body)
-        reason = properties.take("completionReason", read_member(CompletionReason))
-        return cls(**arguments, completion_reason=reason, extra=properties.without())
-
-    def to_dict(self, *, status_case: StatusCase = "camelCase") -> dict[str, Any]:
-        """Return it ready for :func:`json.dumps`."""
-        known = {
-            "@odata.type": odata_type(self._TYPE),
-            "status": in_case(self.status, status_case),
-            "completionReason": self.completion_reason and self.completion_reason.value,
-            "clientContext": self.client_context,
-            "id": self.id,
-            "resultInfo": self.result_info and self.result_info.to_dict(),
-        }
-        return written(known, self.extra)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubscribeToToneOperation(_Operation):
-    """``subscribeToToneOperation``: the answer to subscribeToTone, completed at once.
-
-    The attributes are those of :class:`SendDtmfTonesOperation`, without the reason.
-    """
-
-    _WHAT = "the operation"
-    _EXAMPLE = '{"@odata.type": "#microsoft.graph.subscribeToToneOperation", "id": "1", "status": "completed"}'
-    _TYPE = "subscribeToToneOperation"
-
-    id: str
-    status: OperationStatus | None
-    client_context: str | None = None
-    result_info: ResultInfo | None = None
-    extra: Mapping[str, Any] = kept()
-
-    def __post_init__(self) -> None:
-        """Check the id and the context."""
-        _check_operation(self)
-
-    @classmethod
-    def from_dict(cls, body: object) -> Self:
-        """Read it as Graph sends it.
-
-        Raises
-        ------
-        InvalidRequestError
-            It is no such operation, or has no id.
-        """
-        check_type(cls._object(body), cls._TYPE, of="this operation")
-        arguments, properties = cls._common(body)
-        return cls(**arguments, extra=properties.without())
-
-    def to_dict(self, *, status_case: StatusCase = "camelCase") -> dict[str, Any]:
-        """Return it ready for :func:`json.dumps`."""
-        return _plain_operation(self, self._TYPE, status_case)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelMediaProcessingOperation(_Operation):
-    """``cancelMediaProcessingOperation``: the answer to cancelMediaProcessing, completed at once.
-
-    The attributes are those of :class:`SendDtmfTonesOperation`, without the reason.
-    """
-
-    _WHAT = "the operation"
-    _EXAMPLE = '{"@odata.type": "#microsoft.graph.cancelMediaProcessingOperation", "id": "1", "status": "completed"}'
-    _TYPE = "cancelMediaProcessingOperation"
-
-    id: str
-    status: OperationStatus | None
-    client_context: str | None = None
-    result_info: ResultInfo | None = None
-    extra: Mapping[str, Any] = kept()
-
-    def __post_init__(self) -> None:
-        """Check the id and the context."""
-        _check_operation(self)
-
-    @classmethod
-    def from_dict(cls, body: object) -> Self:
-        """Read it as Graph sends it.
-
-        Raises
-        ------
-        InvalidRequestError
-            It is no such operation, or has no id.
-        """
-        check_type(cls._object(body), cls._TYPE, of="this operation")
-        arguments, properties = cls._common(body)
-        return cls(**arguments, extra=properties.without())
-
-    def to_dict(self, *, status_case: StatusCase = "camelCase") -> dict[str, Any]:
-        """Return it ready for :func:`json.dumps`."""
-        body = _plain_operation(self, self._TYPE, status_case)
-        first = ("@odata.type", "status", "clientContext", "id")
-        return {name: body[name] for name in first if name in body} | body
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownOperation(_Operation):
-    """Another operation, such as ``playPromptOperation``; its own properties are in ``extra``.
-
-    The attributes are those of :class:`SendDtmfTonesOperation`, without the reason, and:
-
-    Attributes
-    ----------
-    type_name : str or None
-        Its type, without the namespace; None where the body names none.
-    """
-
-    _WHAT = "the operation"
-    _EXAMPLE = '{"@odata.type": "#microsoft.graph.playPromptOperation", "id": "1", "status": "running"}'
-
-    type_name: str | None = None
-    id: str
-    status: OperationStatus | None
-    client_context: str | None = None
-    result_info: ResultInfo | None = None
-    extra: Mapping[str, Any] = kept()
-
-    def __post_init__(self) -> None:
-        """Check the id and the context."""
-        _check_operation(self)
-
-    @classmethod
-    def from_dict(cls, body: object) -> Self:
-        """Read it as Graph sends it.
-
-        Raises
-        ------
-        InvalidRequestError
-            It is no object, or has no id.
-        """
-        name = type_name(cls._object(body))
-        arguments, properties = cls._common(body)
-        return cls(**arguments, type_name=name, extra=properties.without())
-
-    def to_dict(self, *, status_case: StatusCase = "camelCase") -> dict[str, Any]:
-        """Return it ready for :func:`json.dumps`."""
-        return _plain_operation(self, self.type_name, status_case)
-
-
-Operation: TypeAlias = (
-    SendDtmfTonesOperation | SubscribeToToneOperation | CancelMediaProcessingOperation | UnknownOperation
-)
-_OPERATIONS: tuple[
-    type[SendDtmfTonesOperation] | type[SubscribeToToneOperation] | type[CancelMediaProcessingOperation], ...
-] = (SendDtmfTonesOperation, SubscribeToToneOperation, CancelMediaProcessingOperation)
-_OPERATION_OF_TYPE = {kind._TYPE.lower(): kind for kind in _OPERATIONS}
-
-
-def _plain_operation(
-    operation: SubscribeToToneOperation | CancelMediaProcessingOperation | UnknownOperation,
-    name: str | None,
-    status_case: StatusCase,
-) -> dict[str, Any]:
-    known = {
-        "@odata.type": None if name is None else odata_type(name),
-        "clientContext": operation.client_context,
-        "id": operation.id,
-        "status": in_case(operation.status, status_case),
-        "resultInfo": operation.result_info and operation.result_info.to_dict(),
-    }
-    return written(known, operation.extra)
-
-
-def operation_from_dict(body: object) -> Operation:
-    """Read an operation of whichever type, as Graph sends it.
-
-    Raises
-    ------
-    InvalidRequestError
-        It is no object, or has no id.
-    """
-    found = UnknownOperation._object(body)
-    kind = _OPERATION_OF_TYPE.get((type_name(found) or "").lower())
-    return UnknownOperation.from_dict(found) if kind is None else kind.from_dict(found)
-
-
-def operation_from_json(text: str | bytes) -> Operation:
-    """Read the answer to an action, or to ``GET …/operations/{id}``.
-
-    Raises
-    ------
-    InvalidRequestError
-        It is not JSON, or no operation.
-    """
-    return operation_from_dict(load_json(text, what=UnknownOperation._WHAT, example=UnknownOperation._EXAMPLE))
 
 
 # --- the call ----------------------------------------------------------------------------------------------------

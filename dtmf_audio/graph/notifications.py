@@ -18,15 +18,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Self, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self, TypeAlias
 from urllib.parse import unquote
 
 from dtmf_audio.errors import InvalidRequestError
-from dtmf_audio.graph.models import (
-    Call,
+from dtmf_audio.graph.models import Call, ChangeType, FromJson, kept
+from dtmf_audio.graph.operations import (
     CancelMediaProcessingOperation,
-    ChangeType,
     Operation,
     SendDtmfTonesOperation,
     SubscribeToToneOperation,
@@ -38,7 +37,6 @@ from dtmf_audio.graph.wire import (
     StatusCase,
     check_object,
     check_type,
-    load_json,
     odata_type,
     read_member,
     read_text,
@@ -49,8 +47,6 @@ from dtmf_audio.graph.wire import (
 
 MAX_NOTIFICATIONS = 1000  # in one body; chosen: this project's bound, the documentation shows one
 
-_WHAT = "the body"
-_EXAMPLE = '{"@odata.type": "#microsoft.graph.commsNotifications", "value": []}'
 _ONE = (
     'write an object, such as {"@odata.type": "#microsoft.graph.commsNotification", "changeType": "updated", '
     '"resourceUrl": "/communications/calls/1"}'
@@ -112,7 +108,7 @@ class UnknownResource:
 
     type_name: str | None = None
     id: str | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    extra: Mapping[str, Any] = kept()
 
     @classmethod
     def from_dict(cls, body: object) -> Self:
@@ -159,7 +155,7 @@ class CommsNotification:
     resource_url: str
     resource_data: tuple[Resource, ...] = ()
     as_array: bool = False
-    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    extra: Mapping[str, Any] = kept()
 
     def __post_init__(self) -> None:
         """More than one entity is an array."""
@@ -273,7 +269,7 @@ def _read_resource(entity: dict[str, Any], place: _Place) -> Resource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CommsNotifications:
+class CommsNotifications(FromJson):
     """``commsNotifications``: the body that a bot's callback URI gets.
 
     Attributes
@@ -284,27 +280,17 @@ class CommsNotifications:
         Properties without a field, as they came.
     """
 
+    _WHAT = "the body"
+    _EXAMPLE = '{"@odata.type": "#microsoft.graph.commsNotifications", "value": []}'
+    _READING: ClassVar[dict[str, Any]] = {"shorten": f"post at most {MAX_NOTIFICATIONS} notifications at once"}
+
     value: tuple[CommsNotification, ...]
-    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    extra: Mapping[str, Any] = kept()
 
     def __post_init__(self) -> None:
         """Check how many there are."""
         object.__setattr__(self, "value", tuple(self.value))
         _check_count(len(self.value))
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """Read a body as it came: UTF-8, at most 1 MiB, at most 64 levels deep.
-
-        Raises
-        ------
-        InvalidRequestError
-            It is not JSON, or no commsNotifications.
-        """
-        body = load_json(
-            text, what=_WHAT, example=_EXAMPLE, shorten=f"post at most {MAX_NOTIFICATIONS} notifications at once"
-        )
-        return cls.from_dict(body)
 
     @classmethod
     def from_dict(cls, body: object) -> Self:
@@ -315,13 +301,13 @@ class CommsNotifications:
         InvalidRequestError
             It is no commsNotifications.
         """
-        found = check_object(body, what=_WHAT, example=_EXAMPLE)
+        found = cls._object(body)
         check_type(found, "commsNotifications", of="a body of notifications")
         value = found.get("value")
         if not isinstance(value, list | tuple):
             raise InvalidRequestError(
                 f"value is {shown(value) if 'value' in found else 'missing'}; "
-                f"write a list of notifications, such as {_EXAMPLE}"
+                f"write a list of notifications, such as {cls._EXAMPLE}"
             )
         _check_count(len(value))
         notifications = []

@@ -17,7 +17,8 @@ from __future__ import annotations
 from typing import Any
 
 from dtmf_audio.graph.endpoints import ENDPOINTS, VERSIONS, Endpoint
-from dtmf_audio.graph.models import MODALITIES, CallDirection, CallState, CompletionReason, MediaState, OperationStatus
+from dtmf_audio.graph.models import MODALITIES, CallDirection, CallState, MediaState
+from dtmf_audio.graph.operations import CompletionReason, OperationStatus
 from dtmf_audio.graph.requests import CALL_PROPERTIES, CALLBACK_URI, MAX_TARGETS, MAX_TONES, RejectReason
 from dtmf_audio.graph.wire import MAX_CLIENT_CONTEXT, MAX_INT32, StatusCase, in_case, odata_type
 from dtmf_audio.tones import Tone

@@ -36,11 +36,9 @@ from dtmf_audio.graph.wire import (
     check_client_context,
     check_integer,
     check_names,
-    check_object,
     check_objects,
     check_text,
     check_type,
-    load_json,
     odata_type,
     shown,
     type_name,
@@ -56,7 +54,7 @@ MAX_TARGETS = 100  # chosen: this project's bound; Graph's own for a call is not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SendDtmfTonesRequest:
+class SendDtmfTonesRequest(FromJson):
     """Body of ``POST /communications/calls/{id}/sendDtmfTones``; what is no such body cannot be made.
 
     Attributes
@@ -74,6 +72,15 @@ class SendDtmfTonesRequest:
         A value that the service's schema or documentation does not allow.
     """
 
+    _WHAT = "the request"
+    _EXAMPLE = '{"tones": ["tone1"]}'
+    _READING: ClassVar[dict[str, Any]] = {
+        "shorten": "send its tones in several requests",
+        "flatten": "write an object with a list in it",
+        "largest": MAX_INT32,
+        "finite": False,
+    }
+
     tones: tuple[Tone, ...]
     delay_between_tones_ms: int | None = None
     client_context: str | None = None
@@ -85,25 +92,6 @@ class SendDtmfTonesRequest:
         check_client_context(self.client_context)
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """Read a body as it came: UTF-8, at most 1 MiB, at most 64 levels deep.
-
-        Raises
-        ------
-        InvalidRequestError
-            It is not JSON, or no ``sendDtmfTones`` request.
-        """
-        body = load_json(
-            text,
-            example=_SEND_EXAMPLE,
-            shorten="send its tones in several requests",
-            flatten="write an object with a list in it",
-            largest=MAX_INT32,
-            finite=False,
-        )
-        return cls.from_dict(body)
-
-    @classmethod
     def from_dict(cls, body: object) -> Self:
         """Read a body that is parsed already.
 
@@ -112,7 +100,7 @@ class SendDtmfTonesRequest:
         InvalidRequestError
             It is no ``sendDtmfTones`` request.
         """
-        found = check_object(body, what="the request", example=_SEND_EXAMPLE)
+        found = cls._object(body)
         check_names(found, _SEND_NAMES, of="sendDtmfTones")
         if "tones" not in found:
             raise InvalidRequestError(f"tones is missing; {_WRITE_A_LIST}")
@@ -134,7 +122,6 @@ class SendDtmfTonesRequest:
 
 
 _SEND_NAMES = ("tones", "delayBetweenTonesMs", "clientContext")
-_SEND_EXAMPLE = '{"tones": ["tone1"]}'
 _WRITE_A_LIST = 'write a list of tone names, such as ["tone1", "star"]'
 
 

@@ -49,7 +49,8 @@ from dtmf_audio.graph.endpoints import (
     VERSIONS,
     endpoints_at,
 )
-from dtmf_audio.graph.models import AppHostedMediaConfig, GraphError, Operation
+from dtmf_audio.graph.models import AppHostedMediaConfig, GraphError
+from dtmf_audio.graph.operations import Operation
 from dtmf_audio.graph.requests import (
     AnswerRequest,
     CancelMediaProcessingRequest,

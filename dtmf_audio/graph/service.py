@@ -28,6 +28,7 @@ from dtmf_audio.graph.switchboard import A_CALLBACK, Switchboard
 from dtmf_audio.graph.timeline import TICKS_PER_MS, TICKS_PER_S
 from dtmf_audio.graph.webhooks import Delivery, Webhooks
 from dtmf_audio.graph.wire import StatusCase
+from dtmf_audio.synthesis import check_whole
 from dtmf_audio.tones import Tone
 
 _T = TypeVar("_T")
@@ -36,7 +37,6 @@ MAX_LOGGED = 10_000  # requests and deliveries that are remembered, the latest
 MAX_LOGGED_BODY = 2000  # bytes
 MAX_LOGGED_TEXT = 1000  # characters of a path or of a message
 MAX_LOGGED_KEYS = 40
-MAX_RECORD_S = 86_400.0
 MAX_ADVANCE_MS = 1e12
 BREATH_S = 0.02  # chosen: how long a virtual clock may go on before requests have their turn
 
@@ -82,17 +82,12 @@ class ServiceSettings:
     kept_tones: int = 10_000
 
     def __post_init__(self) -> None:
-        """Refuse what is no setting."""
+        """Refuse what is no setting; the switchboard refuses what is none of its own."""
         if self.clock not in get_args(Clock):
             raise InvalidSettingError(f"clock is {self.clock!r}; it must be real or virtual")
         if self.status_case not in get_args(StatusCase):
             raise InvalidSettingError(f"status_case is {self.status_case!r}; it must be camelCase or PascalCase")
-        for name, least in (("seed", 0), ("retries", 0), ("frames_per_feed", 1)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise InvalidSettingError(f"{name} is {value!r}; it must be a whole number, {least} or more")
-        if not 0.0 <= self.record_s <= MAX_RECORD_S:
-            raise InvalidSettingError(f"record_s is {self.record_s!r}; it must be seconds from 0 to {MAX_RECORD_S:g}")
+        check_whole("retries", self.retries, 0)
         if isinstance(self.allowed_hosts, str):
             raise InvalidSettingError(f"allowed_hosts is the string {self.allowed_hosts!r}; give several, in a tuple")
 
@@ -292,16 +287,13 @@ class Service:
         return answer
 
     def _keys_sent(self, answer: HttpResponse) -> str:
-        """Return the keys that a ``sendDtmfTones`` was taken for; of a recorded call alone, they are known."""
+        """Return the keys that a ``sendDtmfTones`` was taken for."""
         if answer.action != "sendDtmfTones" or answer.status != 200:
             return ""
         *_, call_id, _, operation_id = answer.headers["Location"].split("/")
-        media = self.switchboard.media.get(call_id)
-        _, plan = media.paths[Direction.TO_FAR_END].plans.get(operation_id, (0, None)) if media else (0, None)
-        if plan is None:
-            return ""
-        keys = [tone.tone.value if tone.tone is Tone.FLASH else tone.tone.key for tone in plan.tones[:MAX_LOGGED_KEYS]]
-        return " ".join(keys) + (" …" if len(plan.tones) > MAX_LOGGED_KEYS else "")
+        tones = self.switchboard.call(call_id).tones[operation_id]
+        keys = [tone.value if tone is Tone.FLASH else tone.key for tone in tones[:MAX_LOGGED_KEYS]]
+        return " ".join(keys) + (" …" if len(tones) > MAX_LOGGED_KEYS else "")
 
     def _notify(self, notification: Notification) -> None:
         if notification.callback_uri != A_CALLBACK:

@@ -20,6 +20,7 @@ from dtmf_audio.graph.lines import Pcm, twisted
 from dtmf_audio.graph.media import (
     BOT,
     CALLER,
+    KEPT_RECORDINGS,
     MAX_HEARD,
     CallMedia,
     Direction,
@@ -29,15 +30,11 @@ from dtmf_audio.graph.media import (
     LineConditions,
     MediaPlane,
 )
-from dtmf_audio.graph.models import (
-    AppHostedMediaConfig,
-    Call,
-    CallState,
+from dtmf_audio.graph.models import AppHostedMediaConfig, Call, CallState, MediaConfig, ServiceHostedMediaConfig
+from dtmf_audio.graph.operations import (
     CancelMediaProcessingOperation,
-    MediaConfig,
     Operation,
     SendDtmfTonesOperation,
-    ServiceHostedMediaConfig,
     SubscribeToToneOperation,
 )
 from dtmf_audio.graph.rendering import TonePlan
@@ -56,6 +53,7 @@ from dtmf_audio.synthesis import (
     RenderedTone,
     Rendering,
     check_range,
+    check_whole,
     render,
 )
 from dtmf_audio.tones import Pause, Tone, parse_keys
@@ -63,7 +61,6 @@ from dtmf_audio.tones import Pause, Tone, parse_keys
 A_CALLBACK = "http://127.0.0.1:9/api/calling"  # of calls whose notifications are read in process
 WAIT_TIMEOUT_S = 10.0
 MAX_NOTIFICATIONS = 10_000  # that are remembered, the latest
-KEPT_RECORDINGS = 20  # of calls that are over, the latest; ten noisy minutes are 19 MB a direction
 MAX_ADVANCE_MS = 10 * 365.25 * 86_400_000.0  # at a time; samples are counted in 64 bits
 
 Damage = Callable[[Samples], Samples]
@@ -138,8 +135,7 @@ class Switchboard:
         frames_per_feed: int = 1,
         kept_tones: int = MAX_HEARD,
     ) -> None:
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-            raise InvalidSettingError(f"seed is {seed!r}; it must be a whole number, 0 or more")
+        check_whole("seed", seed, 0)
         ids, line = np.random.default_rng(seed).spawn(2)
         self.timeline = Timeline()
         self.media = MediaPlane(
@@ -300,14 +296,16 @@ class Switchboard:
     def play_tones(self, call_id: str, operation_id: str, plan: TonePlan, start: int) -> None:
         """Lay out the tones of an operation."""
         call = self.call(call_id)
-        kept = {operation.id for operation in self.calls.operations(call_id)}
-        call.tones = {known: tones for known, tones in call.tones.items() if known in kept}
         call.tones[operation_id] = tuple(tone.tone for tone in plan.tones)
         self.media.lay_tones(call.audio, plan, start // TICKS_PER_SAMPLE, owner=operation_id)
 
     def cut_tones(self, call_id: str, operation_id: str) -> None:
         """Stop the tones of an operation."""
         self.media.cut(self.call(call_id).audio, owner=operation_id)
+
+    def forget_tones(self, call_id: str, operation_id: str) -> None:
+        """Forget what an operation was asked to send."""
+        self.call(call_id).tones.pop(operation_id, None)
 
     def _keep_ended(self, call_id: str) -> None:
         """Keep the handle of a call that is over as long as the call is remembered, its audio not so long."""
@@ -317,8 +315,7 @@ class Switchboard:
             self._ended.popitem(last=False)
         for old in list(self._ended.values())[:-KEPT_RECORDINGS]:
             if old.media is not None:
-                for path in old.media.paths.values():
-                    path.tap = None
+                self.media.forget_recording(old.media)
 
     def _heard(self, heard: HeardTone) -> None:
         received = None
@@ -344,7 +341,7 @@ class CallHandle:
     media : CallMedia or None
         Once the call is established.
     tones : dict of str and tuple of Tone
-        What each ``sendDtmfTones`` was asked to send, by operation.
+        What each ``sendDtmfTones`` that is remembered was asked to send, by operation.
     """
 
     def __init__(self, switchboard: Switchboard, call_id: str) -> None:

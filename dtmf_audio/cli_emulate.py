@@ -349,10 +349,14 @@ def _write(folder: Path, call: CallHandle, log: _Log) -> int:
 
     if call.media is None:
         return 0  # it was never established
-    recordings = {
-        Direction.TO_FAR_END: call.far_end.recording(),
-        Direction.TO_BOT: call.bot.recording(),
-    }
+    try:
+        recordings = {
+            Direction.TO_FAR_END: call.far_end.recording(),
+            Direction.TO_BOT: call.bot.recording(),
+        }
+    except InvalidSettingError as error:  # many calls have ended at once, and this one's turn came too late
+        log.warn(str(error))
+        return 1
     files = {
         f".{direction}{ending}": content
         for direction, recording in recordings.items()

@@ -405,6 +405,22 @@ def test_a_recording_that_is_cut_says_so(tmp_path: Path) -> None:
     assert len(read_audio(tmp_path / f"{call.id}.toBot.wav")[0]) == 1600
 
 
+def test_a_recording_that_was_forgotten_before_its_turn_is_told_and_counted(tmp_path: Path) -> None:
+    board = Switchboard()
+    calls = [board.establish() for _ in range(22)]
+    for call in calls:
+        call.far_end.press("1", on_ms=200)
+    board.advance(400)
+    for call in calls:
+        call.far_end.hang_up()
+    board.advance(100)
+    told: list[str] = []
+    log = cli_emulate._Log(told.append, quiet=False)
+    assert [cli_emulate._write(tmp_path, call, log) for call in calls] == [1, 1] + [0] * 20
+    assert f"the recording of call {calls[0].id} was forgotten" in told[0]
+    assert len(list(tmp_path.glob("*.toBot.wav"))) == 20
+
+
 def test_a_recording_that_cannot_be_written_is_told_and_the_exit_status_says_so(tmp_path: Path) -> None:
     folder = tmp_path / "calls"
     with emulating("--record", str(folder), "--quiet") as running:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import math
 from collections.abc import Callable
@@ -53,10 +54,11 @@ def add(commands: Any) -> argparse.ArgumentParser:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not (math.isfinite(seconds) and seconds >= 0):
-        raise argparse.ArgumentTypeError(f"{text} is no time in a recording; give seconds, 0 or more")
-    return seconds
+    with contextlib.suppress(ValueError):
+        seconds = float(text)
+        if math.isfinite(seconds) and seconds >= 0:
+            return seconds
+    raise argparse.ArgumentTypeError(f"{text!r} is no time in a recording; give seconds, 0 or more, such as 90.5")
 
 
 def run(args: argparse.Namespace, raw: RawFormat | None, progress: Progress) -> None:

@@ -20,7 +20,9 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
+import re
 import stat
+from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -113,10 +115,58 @@ def _named(name: str) -> list[str]:
         ) from error
     if not glob.has_magic(name):
         raise AudioFileError(f"{name}: there is no such file or folder; check the path")
-    matches = [str(Path(match)) for match in glob.glob(name, recursive=True)]  # noqa: PTH207  # may be absolute
+    matches = sorted({str(Path(match)) for match in _matches(name)})
     if not matches:
         raise AudioFileError(f"{name}: matches no file; check the pattern, and quote it, or let the shell expand it")
     return matches
+
+
+def _matches(pattern: str) -> Iterator[str]:
+    """Yield what a pattern matches, where ``**`` stands for the folder, and all below it whose names have no dot first.
+
+    Each folder is looked into once, whatever links lead to it; ``glob`` would follow two links to the folder that they
+    are in along all their sequences, of which there are 2 to the power of 40.
+    """
+    apart = re.escape(os.sep + (os.altsep or ""))
+    parts = re.split(rf"(?:^|(?<=[{apart}]))\*\*(?:[{apart}]+|$)", pattern, maxsplit=1)
+    if len(parts) == 1:
+        yield from glob.glob(pattern)  # noqa: PTH207  # may be absolute
+        return
+    above, below = parts
+    for root in sorted(glob.glob(above)) if glob.has_magic(above) else [above]:  # noqa: PTH207
+        for folder, readable in _folders_below(root):
+            if readable:
+                yield from _matches(os.path.join(glob.escape(folder), below or "*"))  # noqa: PTH118
+            else:
+                yield folder  # becomes a row with its problem
+        if not below and root:
+            yield root
+
+
+def _folders_below(root: str) -> Iterator[tuple[str, bool]]:
+    """Yield a folder and all below it, each once, and whether it can be read; those that need no link come first."""
+    seen: set[tuple[int, int]] = set()
+    folders, links = deque([root]), deque[str]()
+    while folders or links:
+        folder = folders.popleft() if folders else links.popleft()
+        try:
+            status = Path(folder or os.curdir).stat()
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(folder or os.curdir) as scanned:
+                entries = sorted(scanned, key=lambda entry: entry.name)
+        except PermissionError:
+            yield folder, False
+            continue
+        except OSError:  # is not there, or no folder
+            continue
+        yield folder, True
+        for entry in entries:
+            path = os.path.join(folder, entry.name)  # noqa: PTH118  # as the pattern spells it
+            with contextlib.suppress(OSError):  # of a link that leads nowhere
+                if not entry.name.startswith(".") and entry.is_dir():
+                    (links if entry.is_symlink() else folders).append(path)
 
 
 class _Walk:

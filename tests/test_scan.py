@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import glob
 import json
 import os
 import pickle
@@ -32,7 +33,7 @@ from dtmf_audio.cli_scan import bar_text
 from dtmf_audio.formats import json_object
 from dtmf_audio.scan import ScanState, scan, scan_to_file
 from dtmf_audio.scan_decode import decode_planned
-from dtmf_audio.scan_find import find_files, mtime_ns, mtime_text
+from dtmf_audio.scan_find import _matches, find_files, mtime_ns, mtime_text
 from dtmf_audio.scan_output import Journal
 from dtmf_audio.scan_rows import COLUMNS, FileResult, Row, ScanSettings, csv_header, csv_lines, csv_results, flat_rows
 
@@ -245,6 +246,28 @@ def test_patterns_name_files_of_any_ending(tmp_path):
     assert names_in(tmp_path, f"{tmp_path}/a/**/*.dat") == ["a/1.dat", "a/b/2.dat"]
 
 
+def test_a_pattern_looks_into_a_folder_once_whatever_links_lead_to_it(tmp_path):
+    write(tmp_path, "calls/b/1.wav", b"x")
+    write(tmp_path, "elsewhere/2.wav", b"x")
+    for link in ("a", "up", "b/up"):  # two that go round are 2 to the power of 40 ways
+        (tmp_path / "calls" / link).symlink_to(tmp_path / "calls", target_is_directory=True)
+    (tmp_path / "calls/self").symlink_to(tmp_path / "calls/self")
+    (tmp_path / "calls/more").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    assert names_in(tmp_path, f"{tmp_path}/**/*.wav") == ["calls/b/1.wav", "elsewhere/2.wav"]
+    assert names_in(tmp_path, f"{tmp_path}/calls/**/*.wav") == ["calls/b/1.wav", "calls/more/2.wav"]
+
+
+def test_patterns_match_what_they_match_in_glob(tmp_path, monkeypatch):
+    for name in ("1.wav", "a/2.wav", "a/b/3.wav", "a/b/x.txt", ".h/4.wav", "a/.h/5.wav", "[x]/b/6.wav", "d e/.7.wav"):
+        write(tmp_path, name, b"x")
+    monkeypatch.chdir(tmp_path)
+    patterns = ["**/*.wav", "**", "a/**", "**/b/**/*.wav", "*/**/3.wav", "**/**/*.wav", "**/a", "./**/*.wav", "**/*/"]
+    patterns += ["a/**b/*.wav", "**.wav", "nothing/**/*.wav", "[[]x]/**/*.wav", "a//**//*.wav", f"{tmp_path}/**/*.wav"]
+    for pattern in patterns:
+        expected = {str(Path(match)) for match in glob.glob(pattern, recursive=True) if match}  # noqa: PTH207
+        assert {str(Path(match)) for match in _matches(pattern)} == expected, pattern
+
+
 def test_names_are_as_given_and_workers_get_the_whole_path(tmp_path, monkeypatch):
     write(tmp_path, "calls/a.wav", b"x")
     monkeypatch.chdir(tmp_path)
@@ -283,9 +306,10 @@ def test_a_folder_that_cannot_be_read_is_a_row(tmp_path, monkeypatch):
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    wav_file, locked = find_files([tmp_path])
-    assert wav_file.problem is None
-    assert locked.problem == "the folder cannot be read (Permission denied); change its permissions"
+    for given in (tmp_path, f"{tmp_path}/**/*.wav"):
+        wav_file, locked = find_files(given)
+        assert wav_file.problem is None
+        assert locked.problem == "the folder cannot be read (Permission denied); change its permissions"
 
 
 def test_a_link_to_nowhere_is_a_row(tmp_path):

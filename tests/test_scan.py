@@ -641,7 +641,7 @@ def test_two_scans_cannot_write_one_file(tmp_path):
     [("r.txt", "tells no format"), ("no/r.csv", "does not exist; create it first"), (".", "tells no format")],
 )
 def test_an_output_that_cannot_be_written_is_told_before_the_work(tmp_path, monkeypatch, name, problem):
-    monkeypatch.setattr("dtmf_audio.scan.find_files", lambda paths: pytest.fail("it began to work"))
+    monkeypatch.setattr("dtmf_audio.scan.find_files", lambda paths, **_: pytest.fail("it began to work"))
     with pytest.raises((AudioFileError, InvalidSettingError), match=problem):
         scan_to_file([tmp_path], tmp_path / name)
 
@@ -705,6 +705,22 @@ def test_the_command_counts_errors_on_stderr_and_exits_with_0(corpus, truth, tmp
     assert (result.returncode, result.stdout) == (0, "")
     assert result.stderr == "dtmf-audio: 10 of 200 files could not be used; their rows say why (status error)\n"
     assert (tmp_path / "r.jsonl").read_bytes() == truth
+
+
+def test_recordings_in_formats_that_are_not_read_are_counted_on_stderr(tmp_path, capsys):
+    write(tmp_path, "calls/a.wav", wav(pressed("1")))
+    for name in ("b.m4a", "c/d.AMR", "c/notes.txt", ".e.m4a"):
+        write(tmp_path, f"calls/{name}", b"x")
+    output = tmp_path / "r.csv"
+    for force in ([], ["--force"]):  # nothing to do, too
+        assert cli.main(["scan", str(tmp_path / "calls"), "-o", str(output), "--jobs", "1", *force]) == 0
+        assert capsys.readouterr().err == (
+            "dtmf-audio: 2 recordings in formats that are not read (.amr, .m4a) are left out; convert them to WAV first\n"
+        )
+    assert "m4a" not in output.read_text()
+    (tmp_path / "calls/a.wav").unlink()
+    with pytest.raises(AudioFileError, match=r"no audio in it that can be read; 2 recordings in formats"):
+        find_files([tmp_path / "calls"])
 
 
 @pytest.mark.parametrize(("data", "status"), [(wav(np.zeros(4000)), 1), (b"x", 2)])
@@ -840,12 +856,14 @@ def test_urls_of_memory_are_decoded_here(tmp_path):
     memory = fsspec.filesystem("memory")
     memory.pipe("/scan-test/deep/a.wav", wav(pressed("42")))
     memory.pipe("/scan-test/b.txt", b"x")
+    memory.pipe("/scan-test/deep/c.m4a", b"x")
     try:
         (result,) = scan(["memory://scan-test"], jobs=2)
         assert (result.file, [tone["key"] for tone in result.tones]) == ("memory:///scan-test/deep/a.wav", ["4", "2"])
         assert result.mtime is None
         end = scan_to_file(["memory://scan-test"], tmp_path / "r.jsonl", jobs=2)
         assert end.with_tones == 1
+        assert [Path(name).name for name in end.unread] == ["c.m4a"]
     finally:
         memory.rm("/scan-test", recursive=True)
 

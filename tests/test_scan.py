@@ -8,6 +8,7 @@ import json
 import os
 import pickle
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -944,6 +945,16 @@ def test_a_scheduler_that_is_not_there_is_told_of(corpus, tmp_path, monkeypatch)
     with pytest.raises(ScanError, match=r"tcp://127\.0\.0\.1:1: there is no scheduler of Dask .*check the address"):
         scan_to_file([corpus], tmp_path / "r.jsonl", dask="tcp://127.0.0.1:1")
     assert os.listdir(tmp_path) == []  # noqa: PTH208
+
+
+@pytest.mark.parametrize("address", ["nonsense://127.0.0.1:1", "nonsense", "tcp://", "tls://127.0.0.1:1"])
+def test_what_is_no_address_of_a_scheduler_is_told_of_in_a_line(tmp_path, address):
+    pytest.importorskip("distributed")
+    result = run_command(ROOT / "samples", "-o", tmp_path / "r.csv", "--dask", address)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert re.fullmatch(
+        rf"dtmf-audio: error: {address}: there is no scheduler of Dask .*; check the address\n", result.stderr
+    )
 
 
 CLUSTER = """

@@ -122,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     plot.set_defaults(run=_plot, parser=plot)
     _add_raw(plot)
     cli_scan.add(commands)
-    cli_redact.add(commands)
+    cli_redact.add(commands).set_defaults(run=_redact)
     _add_tones(commands)
     _add_conformance(commands)
     _add_emulate(commands)
@@ -679,6 +679,14 @@ def _plot(args: argparse.Namespace) -> int:
     with _ProgressBar() as bar:
         cli_plot.run(args, raw, lambda done, total: bar.show(done, total, lambda drawn: f"{args.file}: {drawn}"))
     return EXIT_FOUND
+
+
+# --- redact ------------------------------------------------------------------------------------------------------
+
+
+def _redact(args: argparse.Namespace) -> int:
+    with _ProgressBar() as bar:
+        return cli_redact.run(args, bar)
 
 
 # --- tones -------------------------------------------------------------------------------------------------------

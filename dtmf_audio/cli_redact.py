@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dtmf_audio.errors import DtmfError
 
@@ -24,8 +25,18 @@ RAW_ENCODINGS = (
 )
 
 
-def add(commands: Any) -> None:
-    """Add the command to the parser's subparsers."""
+class Bar(Protocol):
+    """How far something long is, on a terminal."""
+
+    def show(self, done: int, total: int | None, text: Callable[[str], str]) -> None:
+        """Show how much is done, of how much in all if that is known; ``text`` puts the bar into words."""
+
+    def erase(self) -> None:
+        """Make room for other output."""
+
+
+def add(commands: Any) -> argparse.ArgumentParser:
+    """Add the command to the parser's subparsers; what runs it is for the caller to add."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "redact",
         usage="dtmf-audio redact IN -o OUT [options]",
@@ -40,7 +51,7 @@ def add(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.set_defaults(run=run, parser=parser)
+    parser.set_defaults(parser=parser)
     parser.add_argument(
         "file",
         metavar="IN",
@@ -105,9 +116,10 @@ def add(commands: Any) -> None:
     )
     raw.add_argument("--samplerate", type=int, metavar="HZ", help="its rate, 4000 to 192000; must be given with --raw")
     raw.add_argument("--channels", type=int, metavar="N", help="how many channels it has (default: 1)")
+    return parser
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, bar: Bar) -> int:
     """Run the command and return its exit status."""
     if args.output == "-" and args.json == "-":
         args.parser.error("argument --json: standard output is where the audio goes; give a file")
@@ -122,6 +134,13 @@ def run(args: argparse.Namespace) -> int:
     from dtmf_audio.audio_io import replace_file
     from dtmf_audio.redaction_files import redact_file
     from dtmf_audio.redaction_text import report_json, report_text
+
+    recording = "standard input" if args.file == "-" else args.file
+
+    def progress(step: str, done_s: float, total_s: float | None) -> None:
+        of = "" if total_s is None else f" of {total_s:.0f} s"
+        total_ms = None if total_s is None else round(1000 * total_s)
+        bar.show(round(1000 * done_s), total_ms, lambda drawn: f"{recording}: {step} {drawn}{done_s:.0f} s{of}")
 
     given = {"guard_ms": args.guard_ms, "echo_ms": args.echo_ms, "join_ms": args.join_ms}
     with contextlib.ExitStack() as files:
@@ -139,6 +158,7 @@ def run(args: argparse.Namespace) -> int:
                 raw=raw,
                 partial=args.partial,
                 replace=args.force,
+                progress=progress,
                 **{name: value for name, value in given.items() if value is not None},
             )
         except DtmfError as error:
@@ -148,6 +168,7 @@ def run(args: argparse.Namespace) -> int:
             raise type(error)(message) from error
         if json_file is not None:
             json_file.write(report_json(report, mask=args.mask).encode())
+    bar.erase()
     if args.json == "-":
         _print(report_json(report, mask=args.mask))
     elif args.output == "-":

@@ -26,10 +26,10 @@ import stat
 import struct
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Literal, cast
 
 import numpy as np
 
@@ -56,6 +56,8 @@ from dtmf_audio.redaction import (
 from dtmf_audio.redaction_bytes import CONVERT, Patched, splice_flac
 from dtmf_audio.signals import to_float
 from dtmf_audio.wav_header import Front, Layout, MalformedError, read_layout
+
+Progress = Callable[[Literal["searching", "checking"], float, float | None], None]
 
 _COPY_BYTES = 2**20
 _STRAY_BYTES = 64  # fewer than that hold no press: 8 ms at least
@@ -121,6 +123,7 @@ def redact_file(
     raw: RawFormat | None = None,
     partial: bool = False,
     replace: bool = False,
+    progress: Progress | None = None,
 ) -> RedactionReport:
     """Write a copy of a recording without its presses; without any, a copy byte for byte.
 
@@ -138,6 +141,9 @@ def redact_file(
         Take what is there of a source that breaks off, instead of refusing it.
     replace : bool
         Replace a target that exists, which may be the source.
+    progress : callable, optional
+        Called with what is being done, ``"searching"`` or, for each round of cutting, ``"checking"``, how many seconds
+        of the recording are done, and of how many, where the header tells it.
 
     Returns
     -------
@@ -162,7 +168,7 @@ def redact_file(
     with contextlib.ExitStack() as resources:
         file = resources.enter_context(_opened(source, place))
         state = _state(file)
-        job = _Job(file, place, settings, raw, partial)
+        job = _Job(file, place, settings, raw, partial, progress)
         outcome, job_frames = job.run(resources)
         if _state(file) != state or (job.path is not None and _state_of(job.path) != state):
             raise AudioFileError(
@@ -298,6 +304,7 @@ class _Job:
         settings: RedactionSettings,
         raw: RawFormat | None,
         partial: bool,
+        progress: Progress | None,
     ) -> None:
         regular = place.source_path is not None and _state_of(place.source_path) == _state(file)
         self.path = place.source_path if regular else None  # None: what was read is in a file without a name
@@ -306,6 +313,7 @@ class _Job:
         self._settings = settings
         self._raw = raw
         self._partial = partial
+        self._progress = progress
         self._temporary: Path | None = None
         self.samplerate = self.channels = self._frames = 0
         self.source_sha256 = self.target_sha256 = ""
@@ -438,8 +446,14 @@ class _Job:
             )
         return sorted(found, key=lambda event: (event.start, event.channel))
 
-    def _count(self, done: int, _total: int | None) -> None:
+    def _count(self, done: int, total: int | None) -> None:
         self._frames = done
+        if self._progress is not None:
+            self._progress("searching", done / self.samplerate, None if total is None else total / self.samplerate)
+
+    def _checked(self, done: int, _total: int | None) -> None:
+        if self._progress is not None:
+            self._progress("checking", done / self.samplerate, self._frames / self.samplerate)
 
     def _check_length(self, form: Patched) -> None:
         """Refuse audio that is not among what was decoded: its digits would stay."""
@@ -589,7 +603,7 @@ class _Job:
             if (waiting is not None and len(waiting)) or next(theirs, None) is not None:
                 raise self._differs(start)
         with open_audio(path, raw=self._raw, partial=self._partial) as made:
-            return list(iter_reader(made, profile=PROFILE))
+            return list(iter_reader(made, profile=PROFILE, progress=self._checked))
 
     def _differs(self, frame: int) -> RedactionError:
         return RedactionError(

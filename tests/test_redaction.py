@@ -52,6 +52,7 @@ from dtmf_audio.signals import MAX_SAMPLERATE, MIN_SAMPLERATE
 
 sys.path.append(str(Path(__file__).resolve().parent / "benchmarks"))
 from peer_decoders import DECODERS, Decoder
+from test_cli import Terminal
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 KEYS = "0123456789*#ABCD"
@@ -985,6 +986,18 @@ def test_usage_errors_name_the_argument(dtmf: Callable[..., Any], arguments: str
     assert (status, out) == (2, b"")
     assert err.endswith(f"error: {message}\n")
     assert not Path("x.wav").exists()
+
+
+@pytest.mark.usefixtures("folder")
+def test_progress_is_shown_on_a_terminal_and_erased_before_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "PROGRESS_AFTER_S", 0.0)
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    monkeypatch.setattr(sys, "stdout", terminal)  # as both are, mostly
+    assert cli.main(["redact", "in.wav", "-o", "out.wav"]) == 0
+    bars, _, report = terminal.getvalue().rpartition("\r\x1b[K")
+    assert f"\rin.wav: searching [{'#' * 30}] 3 s of 3 s\x1b[K" in bars
+    assert f"\rin.wav: checking [{'#' * 30}] 3 s of 3 s\x1b[K" in bars
+    assert report.startswith("in.wav: ")
 
 
 def test_help_names_the_choices_and_defaults_of_the_library() -> None:

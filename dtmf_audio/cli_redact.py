@@ -59,7 +59,11 @@ def add(commands: Any) -> argparse.ArgumentParser:
         "MP3, Ogg and GSM, must be converted first",
     )
     parser.add_argument(
-        "-o", "--output", metavar="OUT", required=True, help="in the format of IN; - is standard output"
+        "-o",
+        "--output",
+        metavar="OUT",
+        required=True,
+        help="in the format of IN, whose ending it needs; - is standard output",
     )
     parser.add_argument("--force", action="store_true", help="replace OUT if it exists, even if it is IN itself")
     parser.add_argument("--partial", action="store_true", help="take what is there of a file that breaks off")
@@ -69,7 +73,8 @@ def add(commands: Any) -> argparse.ArgumentParser:
         "--only",
         choices=("pan",),
         help="pan: only what may be a card number, 13 to 19 digits that pass Luhn's check, with other keys and pauses "
-        "of up to 10 s between them; when in doubt it is cut. An expiry date or security code beside it stays",
+        "of up to 10 s between them; when in doubt it is cut. Of an expiry date or security code beside it some or all "
+        "may stay",
     )
     cut.add_argument(
         "--guard-ms",

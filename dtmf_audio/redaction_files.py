@@ -70,6 +70,12 @@ _LOSSY = {
     "GSM610": "GSM",
 }
 _LOSSLESS = ("ALAC", "DWVW")
+_ENDINGS = {  # what names promise
+    **dict.fromkeys((".wav", ".wave", ".rf64"), "WAV"),
+    **dict.fromkeys((".aif", ".aiff", ".aifc"), "AIFF"),
+    **dict.fromkeys((".au", ".snd"), "AU"),
+    **{".flac": "FLAC", ".mp3": "MP3", ".m4a": "M4A", ".ogg": "Ogg", ".oga": "Ogg", ".opus": "Opus"},
+}
 _CODECS = {
     "PCM_S8": "s8",
     "PCM_U8": "u8",
@@ -132,7 +138,7 @@ def redact_file(
     source : str or os.PathLike
         A path, or ``"-"`` for standard input, which must be WAV, or raw.
     target : str or os.PathLike
-        A path, or ``"-"`` for standard output. It has the format of the source, whatever its ending.
+        A path, or ``"-"`` for standard output. It has the format of the source, and no ending of another.
     fill, guard_ms, echo_ms, join_ms, own_channel, only, seed
         As of :class:`~dtmf_audio.redaction.RedactionSettings`.
     raw : RawFormat, optional
@@ -153,7 +159,7 @@ def redact_file(
     ------
     AudioFileError
         The source cannot be read, is in a format that cannot be changed in places, or changes while it is read; or the
-        target exists or cannot be written. What was there before is untouched.
+        target exists, cannot be written, or has the ending of another format. What was there before is untouched.
     InvalidSignalError
         It holds a sample that is not finite.
     InvalidSettingError
@@ -321,6 +327,7 @@ class _Job:
     def run(self, resources: contextlib.ExitStack) -> tuple[Outcome, int]:
         """Make the temporary file, verified."""
         form = self._form()
+        self._check_ending("FLAC" if form is None else form.container)
         found = self._decode_source()
         if form is not None:
             self._check_length(form)
@@ -376,6 +383,20 @@ class _Job:
                 self._temporary.unlink(missing_ok=True)
 
     # -- what the source is
+
+    def _check_ending(self, container: str) -> None:
+        """Refuse a target whose name promises another format, unless the source's does so too."""
+        target = self._place.target_path
+        ending = "" if target is None else target.suffix.lower()
+        promised = _ENDINGS.get(ending, container)
+        if promised == container or ending == Path(self._place.source).suffix.lower():
+            return
+        held = "raw samples" if container == "RAW" else container
+        name, source = self._place.target, self._place.source
+        raise AudioFileError(
+            f"{name}: its ending says {promised}, and it would hold {held}, as {source} does; end its name in "
+            f".{container.lower()}, and convert it afterwards"
+        )
 
     def _form(self) -> Patched | None:
         """Return where the samples lie; None for a FLAC, which is encoded anew."""

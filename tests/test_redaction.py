@@ -713,6 +713,25 @@ def test_targets_that_cannot_be_are_refused(folder: Path) -> None:
         assert refusal("in.wav", "/dev/null") == expected
 
 
+@pytest.mark.parametrize(("ending", "promised"), [("flac", "FLAC"), ("MP3", "MP3"), ("aif", "AIFF"), ("au", "AU")])
+def test_a_target_with_the_ending_of_another_format_is_refused(folder: Path, ending: str, promised: str) -> None:
+    assert refusal("in.wav", f"out.{ending}") == (
+        f"out.{ending}: its ending says {promised}, and it would hold WAV, as in.wav does; end its name in .wav, "
+        "and convert it afterwards"
+    )
+    assert [path.name for path in folder.iterdir()] == ["in.wav"]
+
+
+def test_a_target_may_have_an_ending_that_says_nothing_or_that_of_the_source(folder: Path) -> None:
+    Path("in.wav").rename("in.flac")  # is none
+    for name in ("out.wave", "out.bak", "out", "out.flac"):
+        assert redact_file("in.flac", name).outcome.cuts
+    raw = RawFormat(encoding="s16le", samplerate=8000)
+    write_audio("in.raw", a_call("159"), 8000)
+    assert redact_file("in.raw", "out.pcm", raw=raw).outcome.cuts
+    assert "would hold raw samples, as in.raw does" in refusal("in.raw", "other.wav", raw=raw)
+
+
 def test_a_recording_that_changes_meanwhile_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = redaction_files.settle
 

@@ -25,6 +25,7 @@ def add(commands: Any) -> argparse.ArgumentParser:
         help="draw a recording, its keys and its near misses",
         description="Draw the waveform and the spectrogram of a recording, with the keys that were heard in it,\n"
         "the eight frequencies, and the near misses with the reasons why they were refused.\n"
+        "A picture cannot be masked: it shows which keys they are.\n"
         "It needs matplotlib: pip install 'dtmf-audio[plot]'.\n\n"
         "Exit status: 0 if the picture is written, 2 if a file or the arguments cannot be used.",
         epilog="example:\n  dtmf-audio render '12A#' -o - | dtmf-audio plot - -o keys.png",

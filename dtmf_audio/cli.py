@@ -401,10 +401,12 @@ def _add_emulate(commands: Any) -> None:
 
 
 def _seed(text: str) -> int:
-    seed = int(text)
-    if seed < 0:
-        raise argparse.ArgumentTypeError(f"{seed} is negative; a seed is 0 or more")
-    return seed
+    with contextlib.suppress(ValueError):
+        seed = int(text)
+        if seed < 0:
+            raise argparse.ArgumentTypeError(f"{seed} is negative; a seed is 0 or more")
+        return seed
+    raise argparse.ArgumentTypeError(f"{text!r} is no whole number; a seed is 0 or more")
 
 
 # --- render ------------------------------------------------------------------------------------------------------

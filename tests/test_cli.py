@@ -562,6 +562,7 @@ def test_help_names_the_choices_of_the_library(dtmf: Callable[..., Run]) -> None
         ),
         ("render 1 -o x.wav --truth x.wav", "argument --truth: x.wav is where the audio goes; give another file"),
         ("render 1 -o x.wav --seed -1", "argument --seed: -1 is negative; a seed is 0 or more"),
+        ("render 1 -o x.wav --seed x", "argument --seed: 'x' is no whole number; a seed is 0 or more"),
         ("render 1 -o x.wav --on-ms fast", "argument --on-ms: invalid float value: 'fast'"),
         ("render 1 -o x.wav --on 50", "unrecognized arguments: --on 50"),
     ],

@@ -47,7 +47,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         try:
-            args = _parser().parse_args(argv)
+            parser = _parser()
+            if not (sys.argv[1:] if argv is None else argv):
+                parser.print_help(sys.stderr)
+                return EXIT_UNUSABLE
+            args, unknown = parser.parse_known_args(argv)
+            if unknown:  # told with the usage of the command, which argparse would not
+                args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
             _hold_threads()
             status: int = args.run(args)
         except SystemExit as stop:  # argparse: help, the version, or a usage error that it has told

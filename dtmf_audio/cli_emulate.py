@@ -49,6 +49,9 @@ _DESCRIPTION = (
     "subscribeToTone, cancelMediaProcessing, with their notifications and their audio. Give a client the\n"
     "base URL that is printed, the only line on standard output; the log goes to standard error.\n"
     "It needs more packages than the rest: pip install 'dtmf-audio[emulator]'.\n\n"
+    "/ is a status page, with each call's tones and waveforms and a dial pad that presses keys at the bot.\n"
+    "Below /control all of it is HTTP, and so are faults on demand: dtmf_audio/graph/control.py has the table.\n"
+    "ws://HOST:PORT/media/calls/ID carries a call's audio, 640 bytes every 20 ms, both ways.\n\n"
     "It runs until it is interrupted (Ctrl-C, exit status 130) or terminated (exit status 0)."
 )
 

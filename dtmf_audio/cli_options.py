@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -84,10 +85,12 @@ def raw_format(args: argparse.Namespace) -> RawFormat | None:
 
 def seed(text: str) -> int:
     """Read the value of ``--seed``."""
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{number} is negative; a seed is 0 or more")
-    return number
+    with contextlib.suppress(ValueError):
+        number = int(text)
+        if number < 0:
+            raise argparse.ArgumentTypeError(f"{number} is negative; a seed is 0 or more")
+        return number
+    raise argparse.ArgumentTypeError(f"{text!r} is no whole number; a seed is 0 or more")
 
 
 def as_options(message: str, names: Sequence[str]) -> str:

@@ -53,7 +53,8 @@ class _PrintSchema(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
         schema = Path(__file__).parent / "schemas" / "tone.schema.json"
-        parser._print_message(schema.read_text(encoding="utf-8"), sys.stdout)
+        if sys.stdout is not None:
+            sys.stdout.write(schema.read_text(encoding="utf-8"))  # a full disk is told, unlike by argparse's own
         parser.exit()
 
 

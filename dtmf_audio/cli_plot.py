@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import math
 from typing import Any
@@ -21,6 +22,7 @@ def add(commands: Any) -> None:
         summary="draw a recording, its keys and its near misses",
         description="Draw the waveform and the spectrogram of a recording, with the keys that were heard in it,\n"
         "the eight frequencies, and the near misses with the reasons why they were refused.\n"
+        "A picture cannot be masked: it shows which keys they are.\n"
         "It needs matplotlib: pip install 'dtmf-audio[plot]'.\n\n"
         "Exit status: 0 if the picture is written, 2 if a file or the arguments cannot be used.",
         example="dtmf-audio render '12A#' -o - | dtmf-audio plot - -o keys.png",
@@ -48,10 +50,11 @@ def add(commands: Any) -> None:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not (math.isfinite(seconds) and seconds >= 0):
-        raise argparse.ArgumentTypeError(f"{text} is no time in a recording; give seconds, 0 or more")
-    return seconds
+    with contextlib.suppress(ValueError):
+        seconds = float(text)
+        if math.isfinite(seconds) and seconds >= 0:
+            return seconds
+    raise argparse.ArgumentTypeError(f"{text!r} is no time in a recording; give seconds, 0 or more, such as 90.5")
 
 
 def run(args: argparse.Namespace) -> int:

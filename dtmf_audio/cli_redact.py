@@ -10,7 +10,7 @@ import argparse
 import sys
 from typing import Any
 
-from dtmf_audio.cli_console import EXIT_FOUND, EXIT_NONE, print_answer, to_stderr
+from dtmf_audio.cli_console import EXIT_FOUND, EXIT_NONE, ProgressBar, print_answer, to_stderr
 from dtmf_audio.cli_options import add_command, add_raw, raw_format, seed
 from dtmf_audio.errors import DtmfError
 
@@ -39,7 +39,11 @@ def add(commands: Any) -> None:
         "MP3, Ogg and GSM, must be converted first",
     )
     parser.add_argument(
-        "-o", "--output", metavar="OUT", required=True, help="in the format of IN; - is standard output"
+        "-o",
+        "--output",
+        metavar="OUT",
+        required=True,
+        help="in the format of IN, whose ending it needs; - is standard output",
     )
     parser.add_argument("--force", action="store_true", help="replace OUT if it exists, even if it is IN itself")
     parser.add_argument("--partial", action="store_true", help="take what is there of a file that breaks off")
@@ -49,7 +53,8 @@ def add(commands: Any) -> None:
         "--only",
         choices=("pan",),
         help="pan: only what may be a card number, 13 to 19 digits that pass Luhn's check, with other keys and pauses "
-        "of up to 10 s between them; when in doubt it is cut. An expiry date or security code beside it stays",
+        "of up to 10 s between them; when in doubt it is cut. Of an expiry date or security code beside it some or all "
+        "may stay",
     )
     cut.add_argument(
         "--guard-ms",
@@ -107,8 +112,15 @@ def run(args: argparse.Namespace) -> int:
     from dtmf_audio.redaction_files import redact_file
     from dtmf_audio.redaction_text import report_json, report_text
 
+    recording = "standard input" if args.file == "-" else args.file
+
+    def progress(step: str, done_s: float, total_s: float | None) -> None:
+        of = "" if total_s is None else f" of {total_s:.0f} s"
+        total_ms = None if total_s is None else round(1000 * total_s)
+        bar.show(round(1000 * done_s), total_ms, lambda drawn: f"{recording}: {step} {drawn}{done_s:.0f} s{of}")
+
     given = {"guard_ms": args.guard_ms, "echo_ms": args.echo_ms, "join_ms": args.join_ms}
-    with contextlib.ExitStack() as files:
+    with contextlib.ExitStack() as files, ProgressBar() as bar:
         json_file = None
         if args.json not in (None, "-"):
             json_file = files.enter_context(replace_file(args.json))  # before the work: a bad path is told at once
@@ -123,6 +135,7 @@ def run(args: argparse.Namespace) -> int:
                 raw=raw,
                 partial=args.partial,
                 replace=args.force,
+                progress=progress,
                 **{name: value for name, value in given.items() if value is not None},
             )
         except DtmfError as error:

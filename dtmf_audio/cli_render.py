@@ -183,7 +183,8 @@ def _rendering(args: argparse.Namespace) -> Rendering:
             rng=np.random.default_rng(args.seed),
         )
     except DtmfError as error:
-        raise type(error)(as_options(str(error), (*given, "snr_db"))) from error
+        message = str(error).replace("sample rate is", "samplerate is").removesuffix(": resample the audio first")
+        raise type(error)(as_options(message, (*given, "snr_db", "samplerate"))) from error
     loudest = float(np.abs(noisy).max())
     if loudest > 1.0:
         raise InvalidSettingError(

@@ -47,7 +47,7 @@ def add(commands: Any) -> None:
         nargs="+",
         metavar="PATH",
         help="files, folders with all below them, patterns in quotes ('calls/**/*.wav'), and URLs that fsspec knows, "
-        "such as s3://bucket/calls",
+        "such as s3://bucket/calls; what is not read, such as M4A, is counted on standard error",
     )
     parser.add_argument(
         "-o", "--output", metavar="RESULTS", required=True, help="file to write, by its ending .jsonl, .csv or .parquet"
@@ -128,6 +128,10 @@ def run(args: argparse.Namespace) -> int:
     if end.errors:
         which = "its row says why" if end.errors == 1 else "their rows say why"
         _say(f"{end.errors} of {end.files} files could not be used; {which} (status error)")
+    if end.unread:
+        from dtmf_audio.scan_find import unread_text
+
+        _say(unread_text(end.unread))
     if end.errors == end.files:
         return EXIT_UNUSABLE
     return EXIT_FOUND if end.with_tones else EXIT_NONE

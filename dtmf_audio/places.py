@@ -35,7 +35,9 @@ def open_path(path: str) -> BinaryIO:
         raise AudioFileError(f"{path}: there is no such file; check the path") from error
     except (OSError, ValueError) as error:
         if Path(path).is_dir():
-            raise AudioFileError(f"{path}: is a directory; give the audio files in it by name") from error
+            raise AudioFileError(
+                f"{path}: is a directory; give the audio files in it by name, or decode them all with dtmf-audio scan"
+            ) from error
         raise AudioFileError(
             f"{path}: cannot be opened ({reason(error)}); check the path and its permissions"
         ) from error

@@ -217,7 +217,7 @@ def draw(
         drawn = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI, facecolor=theme.ground)
         page = _Page(drawn, height_in, theme)
         page.write(0.14, 0.12, _shortened(in_utf8(one_line(title)), TITLE_CHARS), size=12, weight="bold")
-        page.legend(bool(misses))
+        page.legend(heard=len(misses) < len(shown), misses=bool(misses))
         top_in = TITLE_IN
         for number, overview in overviews.items():
             name = f"channel {number}" if len(overviews) > 1 else ""
@@ -325,13 +325,14 @@ class _Page:
             **({"color": self._theme.text} | how),
         )
 
-    def legend(self, misses: bool) -> None:
-        """Say at the upper right what boxes mean."""
+    def legend(self, *, heard: bool, misses: bool) -> None:
+        """Say at the upper right what the boxes mean that there are."""
         from matplotlib.patches import Rectangle
 
         right_in = WIDTH_IN - RIGHT_IN
         entries = [("refused (numbers below)", "refused", "--")] if misses else []
-        for text, colour, style in [*entries, ("heard (keys above)", "heard", "-")]:
+        entries += [("heard (keys above)", "heard", "-")] if heard else []
+        for text, colour, style in entries:
             right_in -= 0.058 * len(text)  # as wide as it comes out, or a little more
             self.write(right_in, 0.15, text, size=8, color=self._theme.dim)
             right_in -= 0.3
@@ -579,4 +580,5 @@ def _reasons(misses: Sequence[Rejection], *, several: bool) -> list[str]:
 
 
 def _shortened(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    """Leave out the beginning of a text that is too long: the end of a path tells files apart."""
+    return text if len(text) <= most else f"…{text[1 - most :]}"

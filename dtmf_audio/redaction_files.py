@@ -26,10 +26,10 @@ import stat
 import struct
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Literal, cast
 
 import numpy as np
 
@@ -57,6 +57,8 @@ from dtmf_audio.redaction_bytes import CONVERT, Patched, splice_flac
 from dtmf_audio.signals import to_float
 from dtmf_audio.wav_header import Front, Layout, MalformedError, read_layout
 
+Progress = Callable[[Literal["searching", "checking"], float, float | None], None]
+
 _COPY_BYTES = 2**20
 _STRAY_BYTES = 64  # fewer than that hold no press: 8 ms at least
 _LOSSY = {
@@ -68,6 +70,12 @@ _LOSSY = {
     "GSM610": "GSM",
 }
 _LOSSLESS = ("ALAC", "DWVW")
+_ENDINGS = {  # what names promise
+    **dict.fromkeys((".wav", ".wave", ".rf64"), "WAV"),
+    **dict.fromkeys((".aif", ".aiff", ".aifc"), "AIFF"),
+    **dict.fromkeys((".au", ".snd"), "AU"),
+    **{".flac": "FLAC", ".mp3": "MP3", ".m4a": "M4A", ".ogg": "Ogg", ".oga": "Ogg", ".opus": "Opus"},
+}
 _CODECS = {
     "PCM_S8": "s8",
     "PCM_U8": "u8",
@@ -121,6 +129,7 @@ def redact_file(
     raw: RawFormat | None = None,
     partial: bool = False,
     replace: bool = False,
+    progress: Progress | None = None,
 ) -> RedactionReport:
     """Write a copy of a recording without its presses; without any, a copy byte for byte.
 
@@ -129,7 +138,7 @@ def redact_file(
     source : str or os.PathLike
         A path, or ``"-"`` for standard input, which must be WAV, or raw.
     target : str or os.PathLike
-        A path, or ``"-"`` for standard output. It has the format of the source, whatever its ending.
+        A path, or ``"-"`` for standard output. It has the format of the source, and no ending of another.
     fill, guard_ms, echo_ms, join_ms, own_channel, only, seed
         As of :class:`~dtmf_audio.redaction.RedactionSettings`.
     raw : RawFormat, optional
@@ -138,6 +147,9 @@ def redact_file(
         Take what is there of a source that breaks off, instead of refusing it.
     replace : bool
         Replace a target that exists, which may be the source.
+    progress : callable, optional
+        Called with what is being done, ``"searching"`` or, for each round of cutting, ``"checking"``, how many seconds
+        of the recording are done, and of how many, where the header tells it.
 
     Returns
     -------
@@ -147,7 +159,7 @@ def redact_file(
     ------
     AudioFileError
         The source cannot be read, is in a format that cannot be changed in places, or changes while it is read; or the
-        target exists or cannot be written. What was there before is untouched.
+        target exists, cannot be written, or has the ending of another format. What was there before is untouched.
     InvalidSignalError
         It holds a sample that is not finite.
     InvalidSettingError
@@ -162,7 +174,7 @@ def redact_file(
     with contextlib.ExitStack() as resources:
         file = resources.enter_context(_opened(source, place))
         state = _state(file)
-        job = _Job(file, place, settings, raw, partial)
+        job = _Job(file, place, settings, raw, partial, progress)
         outcome, job_frames = job.run(resources)
         if _state(file) != state or (job.path is not None and _state_of(job.path) != state):
             raise AudioFileError(
@@ -298,6 +310,7 @@ class _Job:
         settings: RedactionSettings,
         raw: RawFormat | None,
         partial: bool,
+        progress: Progress | None,
     ) -> None:
         regular = place.source_path is not None and _state_of(place.source_path) == _state(file)
         self.path = place.source_path if regular else None  # None: what was read is in a file without a name
@@ -306,6 +319,7 @@ class _Job:
         self._settings = settings
         self._raw = raw
         self._partial = partial
+        self._progress = progress
         self._temporary: Path | None = None
         self.samplerate = self.channels = self._frames = 0
         self.source_sha256 = self.target_sha256 = ""
@@ -313,6 +327,7 @@ class _Job:
     def run(self, resources: contextlib.ExitStack) -> tuple[Outcome, int]:
         """Make the temporary file, verified."""
         form = self._form()
+        self._check_ending("FLAC" if form is None else form.container)
         found = self._decode_source()
         if form is not None:
             self._check_length(form)
@@ -368,6 +383,20 @@ class _Job:
                 self._temporary.unlink(missing_ok=True)
 
     # -- what the source is
+
+    def _check_ending(self, container: str) -> None:
+        """Refuse a target whose name promises another format, unless the source's does so too."""
+        target = self._place.target_path
+        ending = "" if target is None else target.suffix.lower()
+        promised = _ENDINGS.get(ending, container)
+        if promised == container or ending == Path(self._place.source).suffix.lower():
+            return
+        held = "raw samples" if container == "RAW" else container
+        name, source = self._place.target, self._place.source
+        raise AudioFileError(
+            f"{name}: its ending says {promised}, and it would hold {held}, as {source} does; end its name in "
+            f".{container.lower()}, and convert it afterwards"
+        )
 
     def _form(self) -> Patched | None:
         """Return where the samples lie; None for a FLAC, which is encoded anew."""
@@ -438,8 +467,14 @@ class _Job:
             )
         return sorted(found, key=lambda event: (event.start, event.channel))
 
-    def _count(self, done: int, _total: int | None) -> None:
+    def _count(self, done: int, total: int | None) -> None:
         self._frames = done
+        if self._progress is not None:
+            self._progress("searching", done / self.samplerate, None if total is None else total / self.samplerate)
+
+    def _checked(self, done: int, _total: int | None) -> None:
+        if self._progress is not None:
+            self._progress("checking", done / self.samplerate, self._frames / self.samplerate)
 
     def _check_length(self, form: Patched) -> None:
         """Refuse audio that is not among what was decoded: its digits would stay."""
@@ -589,7 +624,7 @@ class _Job:
             if (waiting is not None and len(waiting)) or next(theirs, None) is not None:
                 raise self._differs(start)
         with open_audio(path, raw=self._raw, partial=self._partial) as made:
-            return list(iter_reader(made, profile=PROFILE))
+            return list(iter_reader(made, profile=PROFILE, progress=self._checked))
 
     def _differs(self, frame: int) -> RedactionError:
         return RedactionError(

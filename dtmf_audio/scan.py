@@ -41,6 +41,8 @@ class ScanState:
         What is done.
     resumed : int
         How many of these were done when it began.
+    unread : tuple of str
+        Names of recordings in the folders that are not among these, since their format is not read.
     """
 
     files: int
@@ -48,6 +50,7 @@ class ScanState:
     without_tones: int
     errors: int
     resumed: int
+    unread: tuple[str, ...] = ()
 
     @property
     def done(self) -> int:
@@ -159,7 +162,9 @@ def scan_to_file(
     settings = _settings(profile, channel, mask, partial, max_duration_h, timeout_s)
     jobs = _checked_jobs(jobs)
     with Journal(output, settings, force=force) as journal:
-        files = find_files(paths)
+        left_out: list[str] = []
+        files = find_files(paths, on_unread=left_out.append)
+        unread = tuple(left_out)
         counts = {"tones": 0, "none": 0, "error": 0}
         todo: list[Planned] = []
         for planned in files:
@@ -177,6 +182,7 @@ def scan_to_file(
                 without_tones=counts["none"],
                 errors=counts["error"],
                 resumed=resumed,
+                unread=unread,
             )
 
         if progress is not None:

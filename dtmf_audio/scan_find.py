@@ -9,6 +9,9 @@ is taken, and of those the first in the alphabet, so that the results do not dep
 **Folders are searched by the ending** of the names, whatever its case; names that begin with a dot are left out, as
 shells do. What is named itself, or by a pattern that matches files, is taken whatever its ending.
 
+**Recordings in formats that are not read are counted**, by their endings: a folder of M4A is not a folder without
+audio. They are no rows: what else a folder holds, texts and pictures, is none either.
+
 **What cannot be looked at is in the list too**, with its problem: a folder without permission and a link to nowhere
 become rows with an error, since in ten thousand files nobody would miss them.
 
@@ -20,8 +23,10 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
+import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +38,10 @@ from dtmf_audio.scan_rows import identity_of
 ENDINGS = (
     *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".rf64", ".snd", ".sph"),
     *(".voc", ".w64", ".wav", ".wave"),
+)
+UNREAD = (  # of recordings that neither libsndfile nor this package reads, or that have no header to read
+    *(".3ga", ".3gp", ".aac", ".ac3", ".alaw", ".amr", ".ape", ".awb", ".ds2", ".dss", ".g722", ".g729", ".gsm"),
+    *(".m4a", ".m4b", ".mka", ".mp4", ".pcm", ".ra", ".raw", ".sln", ".ulaw", ".vox", ".webm", ".wma", ".wv"),
 )
 _HERE = {"memory"}  # file systems that another process has its own of
 
@@ -55,13 +64,15 @@ class Planned(NamedTuple):
     only_here: bool = False
 
 
-def find_files(paths: Paths) -> list[Planned]:
+def find_files(paths: Paths, *, on_unread: Callable[[str], None] | None = None) -> list[Planned]:
     """Find the files of a scan.
 
     Parameters
     ----------
     paths : str, os.PathLike, or iterable of them
         Files, folders, patterns (``calls/**/*.wav``), and URLs of files, folders and patterns.
+    on_unread : callable, optional
+        Called with the name of each recording in a folder that is left out since its format is not read.
 
     Returns
     -------
@@ -81,21 +92,36 @@ def find_files(paths: Paths) -> list[Planned]:
     if not given:
         raise InvalidSettingError("there is nothing to scan; give files, folders, patterns or URLs")
     found: dict[str, Planned] = {}
+    unread: list[str] = []
     local: set[str] = set()
     for name in given:
         if "://" in name:
-            found |= {planned.file: planned for planned in _at_url(name)}
+            found |= {planned.file: planned for planned in _at_url(name, unread)}
         else:
             local.update(_named(name))
-    walk = _Walk()
+    walk = _Walk(unread)
     walk.run(sorted(local))
     found |= walk.found
     if not found:
+        where = f"{', '.join(given[:3])}{' and more' if len(given) > 3 else ''}"
+        if unread:
+            raise AudioFileError(f"{where}: there is no audio in it that can be read; {unread_text(unread)}")
         raise AudioFileError(
-            f"{', '.join(given[:3])}{' and more' if len(given) > 3 else ''}: there is no audio in it, no name that "
-            f"ends in {', '.join(ENDINGS)}; give another folder, or files with other endings by a pattern"
+            f"{where}: there is no audio in it, no name that ends in {', '.join(ENDINGS)}; give another folder, or "
+            "files with other endings by a pattern"
         )
+    if on_unread is not None:
+        for name in sorted(unread):
+            on_unread(name)
     return [found[name] for name in sorted(found)]
+
+
+def unread_text(names: Sequence[str]) -> str:
+    """Put into words which recordings are left out since their format is not read."""
+    endings = ", ".join(sorted({_ending(name) for name in names}))
+    if len(names) == 1:
+        return f"1 recording in a format that is not read ({endings}) is left out; convert it to WAV first"
+    return f"{len(names)} recordings in formats that are not read ({endings}) are left out; convert them to WAV first"
 
 
 def _named(name: str) -> list[str]:
@@ -113,17 +139,66 @@ def _named(name: str) -> list[str]:
         ) from error
     if not glob.has_magic(name):
         raise AudioFileError(f"{name}: there is no such file or folder; check the path")
-    matches = [str(Path(match)) for match in glob.glob(name, recursive=True)]  # noqa: PTH207  # may be absolute
+    matches = sorted({str(Path(match)) for match in _matches(name)})
     if not matches:
         raise AudioFileError(f"{name}: matches no file; check the pattern, and quote it, or let the shell expand it")
     return matches
 
 
+def _matches(pattern: str) -> Iterator[str]:
+    """Yield what a pattern matches, where ``**`` stands for the folder, and all below it whose names have no dot first.
+
+    Each folder is looked into once, whatever links lead to it; ``glob`` would follow two links to the folder that they
+    are in along all their sequences, of which there are 2 to the power of 40.
+    """
+    apart = re.escape(os.sep + (os.altsep or ""))
+    parts = re.split(rf"(?:^|(?<=[{apart}]))\*\*(?:[{apart}]+|$)", pattern, maxsplit=1)
+    if len(parts) == 1:
+        yield from glob.glob(pattern)  # noqa: PTH207  # may be absolute
+        return
+    above, below = parts
+    for root in sorted(glob.glob(above)) if glob.has_magic(above) else [above]:  # noqa: PTH207
+        for folder, readable in _folders_below(root):
+            if readable:
+                yield from _matches(os.path.join(glob.escape(folder), below or "*"))  # noqa: PTH118
+            else:
+                yield folder  # becomes a row with its problem
+        if not below and root:
+            yield root
+
+
+def _folders_below(root: str) -> Iterator[tuple[str, bool]]:
+    """Yield a folder and all below it, each once, and whether it can be read; those that need no link come first."""
+    seen: set[tuple[int, int]] = set()
+    folders, links = deque([root]), deque[str]()
+    while folders or links:
+        folder = folders.popleft() if folders else links.popleft()
+        try:
+            status = Path(folder or os.curdir).stat()
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(folder or os.curdir) as scanned:
+                entries = sorted(scanned, key=lambda entry: entry.name)
+        except PermissionError:
+            yield folder, False
+            continue
+        except OSError:  # is not there, or no folder
+            continue
+        yield folder, True
+        for entry in entries:
+            path = os.path.join(folder, entry.name)  # noqa: PTH118  # as the pattern spells it
+            with contextlib.suppress(OSError):  # of a link that leads nowhere
+                if not entry.name.startswith(".") and entry.is_dir():
+                    (links if entry.is_symlink() else folders).append(path)
+
+
 class _Walk:
     """Looks into folders, and keeps what it has seen."""
 
-    def __init__(self) -> None:
+    def __init__(self, unread: list[str]) -> None:
         self.found: dict[str, Planned] = {}
+        self._unread = unread
         self._seen: set[tuple[int, int]] = set()
         self._links: list[str] = []
 
@@ -169,6 +244,8 @@ class _Walk:
                 return entry.path, self._stat(entry.path)
             elif _is_audio(entry.name) and (status := self._stat(entry.path)) is not None:
                 self._file(entry.path, status)
+            elif _ending(entry.name) in UNREAD:
+                self._unread.append(entry.path)
         except OSError as error:
             self._report(entry.path, f"cannot be looked at ({reason(error)}); check its permissions")
         return entry.path, None
@@ -209,7 +286,11 @@ class _Walk:
 
 
 def _is_audio(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in ENDINGS  # noqa: PTH122  # half the time of a Path
+    return _ending(name) in ENDINGS
+
+
+def _ending(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122  # half the time of a Path
 
 
 def size_and_mtime(status: os.stat_result) -> tuple[int, str]:
@@ -285,7 +366,7 @@ def facts_of(system: Any, path: str, info: dict[str, Any] | None = None) -> tupl
     return size, mtime, identity
 
 
-def _at_url(url: str) -> Iterator[Planned]:
+def _at_url(url: str, unread: list[str]) -> Iterator[Planned]:
     """Yield the files at a URL; of one that is chained, ``zip://*.wav::s3://...``, those in the first part."""
     system, path = file_system(url)
     first, separator, rest = url.partition("::")
@@ -293,11 +374,11 @@ def _at_url(url: str) -> Iterator[Planned]:
         if any(mark in first for mark in ("*[" if first.startswith("http") else "*?[")):
             held: dict[str, dict[str, Any]] = {}
             for match, info in system.glob(path, detail=True).items():
-                held |= _in_folder(system, match) if info.get("type") == "directory" else {match: info}
+                held |= _in_folder(system, match, unread) if info.get("type") == "directory" else {match: info}
             if not held:
                 raise AudioFileError(f"{url}: matches no file; check the pattern")
         elif system.isdir(path):
-            held = _in_folder(system, path)
+            held = _in_folder(system, path, unread)
         elif system.exists(path):
             held = {path: system.info(path)}
         else:
@@ -319,10 +400,12 @@ def _at_url(url: str) -> Iterator[Planned]:
         raise AudioFileError(f"{url}: cannot be listed ({reason(error)}); check the URL and your rights") from error
 
 
-def _in_folder(system: Any, folder: str) -> dict[str, dict[str, Any]]:
+def _in_folder(system: Any, folder: str, unread: list[str]) -> dict[str, dict[str, Any]]:
     """Return the audio files below a folder, and what the store says of them; one answer for a thousand of them."""
-    return {
+    held = {
         path: info
         for path, info in system.find(folder, detail=True).items()
-        if _is_audio(path) and not any(part.startswith(".") for part in path[len(folder) :].split("/"))
+        if not any(part.startswith(".") for part in path[len(folder) :].split("/"))
     }
+    unread += [path for path in held if _ending(path) in UNREAD]
+    return {path: info for path, info in held.items() if _is_audio(path)}

@@ -331,7 +331,8 @@ def test_missing_file_error_names_it(tmp_path: Path) -> None:
 
 
 def test_directory_error_says_so(tmp_path: Path) -> None:
-    assert message(tmp_path) == f"{tmp_path}: is a directory; give the audio files in it by name"
+    expected = "is a directory; give the audio files in it by name, or decode them all with dtmf-audio scan"
+    assert message(tmp_path) == f"{tmp_path}: {expected}"
 
 
 def test_permission_error_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

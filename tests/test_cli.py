@@ -542,7 +542,7 @@ def test_help_names_the_choices_of_the_library(dtmf: Callable[..., Run]) -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("", "the following arguments are required: COMMAND"),
+        ("--nonsense", "the following arguments are required: COMMAND"),
         ("render 1", "the following arguments are required: -o/--output"),
         ("decode", "the following arguments are required: FILE"),
         ("decode x.wav --tones --json", "argument --json: not allowed with argument --tones"),
@@ -562,6 +562,7 @@ def test_help_names_the_choices_of_the_library(dtmf: Callable[..., Run]) -> None
         ),
         ("render 1 -o x.wav --truth x.wav", "argument --truth: x.wav is where the audio goes; give another file"),
         ("render 1 -o x.wav --seed -1", "argument --seed: -1 is negative; a seed is 0 or more"),
+        ("render 1 -o x.wav --seed x", "argument --seed: 'x' is no whole number; a seed is 0 or more"),
         ("render 1 -o x.wav --on-ms fast", "argument --on-ms: invalid float value: 'fast'"),
         ("render 1 -o x.wav --on 50", "unrecognized arguments: --on 50"),
     ],
@@ -569,9 +570,14 @@ def test_help_names_the_choices_of_the_library(dtmf: Callable[..., Run]) -> None
 def test_usage_errors_name_the_argument(dtmf: Callable[..., Run], tmp_path: Path, arguments: str, message: str) -> None:
     run = dtmf(*arguments.split())
     assert (run.status, run.out) == (2, "")
-    assert run.err.startswith("usage: dtmf-audio")
+    command = arguments.split()[0].removeprefix("--nonsense")
+    assert run.err.startswith(f"usage: dtmf-audio {command}")
     assert run.err.endswith(f"error: {message}\n")
     assert not list(tmp_path.iterdir())
+
+
+def test_without_a_command_the_help_is_shown_as_an_error(dtmf: Callable[..., Run]) -> None:
+    assert dtmf() == Run(2, "", dtmf("--help").out)
 
 
 def test_noise_that_would_clip_is_refused(dtmf: Callable[..., Run], tmp_path: Path) -> None:
@@ -636,7 +642,7 @@ def test_a_choice_that_does_not_exist_is_told_with_those_that_do(
         *(
             (
                 ["1", "--samplerate", rate],
-                f"sample rate is {rate}; it must be a whole number of Hz from 4000 to 192000: resample the audio first",
+                f"--samplerate is {rate}; it must be a whole number of Hz from 4000 to 192000",
             )
             for rate in ("0", "3999", "192001", "-8000")
         ),
@@ -805,7 +811,8 @@ def test_audio_that_is_none_is_told_with_its_name(
 
 def test_a_missing_file_and_a_directory_are_told(dtmf: Callable[..., Run]) -> None:
     assert dtmf("decode", "x.wav") == Run(2, "", error("x.wav: there is no such file; check the path"))
-    assert dtmf("decode", ".") == Run(2, "", error(".: is a directory; give the audio files in it by name"))
+    message = "is a directory; give the audio files in it by name, or decode them all with dtmf-audio scan"
+    assert dtmf("decode", ".") == Run(2, "", error(f".: {message}"))
 
 
 def test_a_channel_that_the_file_does_not_have_is_told(dtmf: Callable[..., Run], tmp_path: Path) -> None:
@@ -863,7 +870,8 @@ def test_a_name_that_the_terminal_cannot_show_is_escaped(tmp_path: Path) -> None
 
 @dev_full
 @pytest.mark.parametrize(
-    "arguments", [["tones"], ["decode", str(SAMPLES / "telephone.wav")], ["render", "1", "-o", "-"]]
+    "arguments",
+    [["tones"], ["decode", str(SAMPLES / "telephone.wav")], ["decode", "--schema"], ["render", "1", "-o", "-"]],
 )
 def test_a_full_disk_behind_standard_output_is_told(arguments: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:

@@ -98,6 +98,11 @@ def test_every_command_and_profile_is_in_the_readme():
         assert f"`{profile}`" in README, profile
 
 
+def test_the_readme_is_read_in_minutes():
+    words = [word for word in README.split() if re.search(r"\w", word)]  # tables and code too, but not their strokes
+    assert len(words) <= 2300
+
+
 def test_the_changelog_begins_with_what_is_unreleased():
     headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert headings[0] == "Unreleased"

@@ -86,7 +86,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scan_cluster": WORDS | {"", "scan_find", "scan_rows", "scan_decode"},
     "scan_output": WORDS | {"audio_write", "formats", "places", "scan_find", "scan_rows"},
     "scan": WORDS | {"", "scan_cluster", "scan_decode", "scan_find", "scan_output", "scan_pool", "scan_rows"},
-    "cli_scan": WORDS | COMMAND | {"scan"},
+    "cli_scan": WORDS | COMMAND | {"scan", "scan_find"},
     "cli_console": set(),
     "cli_options": {"audio_io"},
     "cli_render": WORDS

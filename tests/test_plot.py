@@ -87,6 +87,24 @@ def test_a_figure_has_a_panel_for_each_channel_and_numbers_near_misses_throughou
 
 
 @drawing
+def test_the_legend_has_only_what_there_is_in_the_picture() -> None:
+    keys, nothing = render("12", 8000).samples, np.zeros(8000)
+    legends = {"heard (keys above)", "refused (numbers below)"}
+    assert legends & set(texts(figure(keys, 8000, decode(keys, 8000)))) == {"heard (keys above)"}
+    assert legends & set(texts(figure(nothing, 8000, [refused()]))) == {"refused (numbers below)"}
+    assert not legends & set(texts(figure(nothing, 8000, [])))
+
+
+@drawing
+def test_of_a_title_that_is_too_long_the_end_is_kept() -> None:
+    path = f"/archive/{'deep/' * 20}call-17.wav"
+    (title,) = (text for text in texts(figure(np.zeros(800), 8000, [], title=path)) if "call" in text)
+    assert len(title) == 60
+    assert title.startswith("…")
+    assert path.endswith(title[1:])
+
+
+@drawing
 def test_many_near_misses_are_numbered_and_the_first_explained() -> None:
     events = [refused(start=800 * n, stop=800 * n + 200) for n in range(1, 100)]
     said = texts(figure(np.zeros(80_000), 8000, events))
@@ -295,8 +313,13 @@ def test_a_picture_without_keys_is_a_picture(dtmf: Callable[..., Run], tmp_path:
     [
         ("plot x.wav", "the following arguments are required: -o/--output"),
         ("plot x.wav -o x.png --stop 1 --start 2", "argument --stop: 1 s is not after --start, 2 s"),
-        ("plot x.wav -o x.png --start -1", "argument --start: -1 is no time in a recording; give seconds, 0 or more"),
-        ("plot x.wav -o x.png --stop nan", "argument --stop: nan is no time in a recording; give seconds, 0 or more"),
+        *(
+            (
+                f"plot x.wav -o x.png {option} {value}",
+                f"argument {option}: '{value}' is no time in a recording; give seconds, 0 or more, such as 90.5",
+            )
+            for option, value in (("--start", "-1"), ("--stop", "nan"), ("--start", "1:30"))
+        ),
         (
             "plot x.wav -o x.png --channels 2",
             "argument --channels: is for audio without a header; give --raw too, or leave --channels out",

@@ -33,6 +33,7 @@ from dtmf_audio import (
     Tone,
     channel,
     cli,
+    cli_console,
     cli_redact,
     decode,
     decode_file,
@@ -52,6 +53,7 @@ from dtmf_audio.signals import MAX_SAMPLERATE, MIN_SAMPLERATE
 
 sys.path.append(str(Path(__file__).resolve().parent / "benchmarks"))
 from peer_decoders import DECODERS, Decoder
+from test_cli import Terminal
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 KEYS = "0123456789*#ABCD"
@@ -712,6 +714,25 @@ def test_targets_that_cannot_be_are_refused(folder: Path) -> None:
         assert refusal("in.wav", "/dev/null") == expected
 
 
+@pytest.mark.parametrize(("ending", "promised"), [("flac", "FLAC"), ("MP3", "MP3"), ("aif", "AIFF"), ("au", "AU")])
+def test_a_target_with_the_ending_of_another_format_is_refused(folder: Path, ending: str, promised: str) -> None:
+    assert refusal("in.wav", f"out.{ending}") == (
+        f"out.{ending}: its ending says {promised}, and it would hold WAV, as in.wav does; end its name in .wav, "
+        "and convert it afterwards"
+    )
+    assert [path.name for path in folder.iterdir()] == ["in.wav"]
+
+
+def test_a_target_may_have_an_ending_that_says_nothing_or_that_of_the_source(folder: Path) -> None:
+    Path("in.wav").rename("in.flac")  # is none
+    for name in ("out.wave", "out.bak", "out", "out.flac"):
+        assert redact_file("in.flac", name).outcome.cuts
+    raw = RawFormat(encoding="s16le", samplerate=8000)
+    write_audio("in.raw", a_call("159"), 8000)
+    assert redact_file("in.raw", "out.pcm", raw=raw).outcome.cuts
+    assert "would hold raw samples, as in.raw does" in refusal("in.raw", "other.wav", raw=raw)
+
+
 def test_a_recording_that_changes_meanwhile_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = redaction_files.settle
 
@@ -985,6 +1006,18 @@ def test_usage_errors_name_the_argument(dtmf: Callable[..., Any], arguments: str
     assert (status, out) == (2, b"")
     assert err.endswith(f"error: {message}\n")
     assert not Path("x.wav").exists()
+
+
+@pytest.mark.usefixtures("folder")
+def test_progress_is_shown_on_a_terminal_and_erased_before_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli_console, "PROGRESS_AFTER_S", 0.0)
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    monkeypatch.setattr(sys, "stdout", terminal)  # as both are, mostly
+    assert cli.main(["redact", "in.wav", "-o", "out.wav"]) == 0
+    bars, _, report = terminal.getvalue().rpartition("\r\x1b[K")
+    assert f"\rin.wav: searching [{'#' * 30}] 3 s of 3 s\x1b[K" in bars
+    assert f"\rin.wav: checking [{'#' * 30}] 3 s of 3 s\x1b[K" in bars
+    assert report.startswith("in.wav: ")
 
 
 def test_help_names_the_choices_and_defaults_of_the_library() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import glob
 import json
 import os
 import pickle
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -32,7 +34,7 @@ from dtmf_audio.cli_scan import bar_text
 from dtmf_audio.formats import json_object
 from dtmf_audio.scan import ScanState, scan, scan_to_file
 from dtmf_audio.scan_decode import decode_planned
-from dtmf_audio.scan_find import find_files, mtime_ns, mtime_text
+from dtmf_audio.scan_find import _matches, find_files, mtime_ns, mtime_text
 from dtmf_audio.scan_output import Journal
 from dtmf_audio.scan_rows import COLUMNS, FileResult, Row, ScanSettings, csv_header, csv_lines, csv_results, flat_rows
 
@@ -245,6 +247,28 @@ def test_patterns_name_files_of_any_ending(tmp_path):
     assert names_in(tmp_path, f"{tmp_path}/a/**/*.dat") == ["a/1.dat", "a/b/2.dat"]
 
 
+def test_a_pattern_looks_into_a_folder_once_whatever_links_lead_to_it(tmp_path):
+    write(tmp_path, "calls/b/1.wav", b"x")
+    write(tmp_path, "elsewhere/2.wav", b"x")
+    for link in ("a", "up", "b/up"):  # two that go round are 2 to the power of 40 ways
+        (tmp_path / "calls" / link).symlink_to(tmp_path / "calls", target_is_directory=True)
+    (tmp_path / "calls/self").symlink_to(tmp_path / "calls/self")
+    (tmp_path / "calls/more").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    assert names_in(tmp_path, f"{tmp_path}/**/*.wav") == ["calls/b/1.wav", "elsewhere/2.wav"]
+    assert names_in(tmp_path, f"{tmp_path}/calls/**/*.wav") == ["calls/b/1.wav", "calls/more/2.wav"]
+
+
+def test_patterns_match_what_they_match_in_glob(tmp_path, monkeypatch):
+    for name in ("1.wav", "a/2.wav", "a/b/3.wav", "a/b/x.txt", ".h/4.wav", "a/.h/5.wav", "[x]/b/6.wav", "d e/.7.wav"):
+        write(tmp_path, name, b"x")
+    monkeypatch.chdir(tmp_path)
+    patterns = ["**/*.wav", "**", "a/**", "**/b/**/*.wav", "*/**/3.wav", "**/**/*.wav", "**/a", "./**/*.wav", "**/*/"]
+    patterns += ["a/**b/*.wav", "**.wav", "nothing/**/*.wav", "[[]x]/**/*.wav", "a//**//*.wav", f"{tmp_path}/**/*.wav"]
+    for pattern in patterns:
+        expected = {str(Path(match)) for match in glob.glob(pattern, recursive=True) if match}  # noqa: PTH207
+        assert {str(Path(match)) for match in _matches(pattern)} == expected, pattern
+
+
 def test_names_are_as_given_and_workers_get_the_whole_path(tmp_path, monkeypatch):
     write(tmp_path, "calls/a.wav", b"x")
     monkeypatch.chdir(tmp_path)
@@ -283,9 +307,10 @@ def test_a_folder_that_cannot_be_read_is_a_row(tmp_path, monkeypatch):
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    wav_file, locked = find_files([tmp_path])
-    assert wav_file.problem is None
-    assert locked.problem == "the folder cannot be read (Permission denied); change its permissions"
+    for given in (tmp_path, f"{tmp_path}/**/*.wav"):
+        wav_file, locked = find_files(given)
+        assert wav_file.problem is None
+        assert locked.problem == "the folder cannot be read (Permission denied); change its permissions"
 
 
 def test_a_link_to_nowhere_is_a_row(tmp_path):
@@ -617,7 +642,7 @@ def test_two_scans_cannot_write_one_file(tmp_path):
     [("r.txt", "tells no format"), ("no/r.csv", "does not exist; create it first"), (".", "tells no format")],
 )
 def test_an_output_that_cannot_be_written_is_told_before_the_work(tmp_path, monkeypatch, name, problem):
-    monkeypatch.setattr("dtmf_audio.scan.find_files", lambda paths: pytest.fail("it began to work"))
+    monkeypatch.setattr("dtmf_audio.scan.find_files", lambda paths, **_: pytest.fail("it began to work"))
     with pytest.raises((AudioFileError, InvalidSettingError), match=problem):
         scan_to_file([tmp_path], tmp_path / name)
 
@@ -681,6 +706,22 @@ def test_the_command_counts_errors_on_stderr_and_exits_with_0(corpus, truth, tmp
     assert (result.returncode, result.stdout) == (0, "")
     assert result.stderr == "dtmf-audio: 10 of 200 files could not be used; their rows say why (status error)\n"
     assert (tmp_path / "r.jsonl").read_bytes() == truth
+
+
+def test_recordings_in_formats_that_are_not_read_are_counted_on_stderr(tmp_path, capsys):
+    write(tmp_path, "calls/a.wav", wav(pressed("1")))
+    for name in ("b.m4a", "c/d.AMR", "c/notes.txt", ".e.m4a"):
+        write(tmp_path, f"calls/{name}", b"x")
+    output = tmp_path / "r.csv"
+    for force in ([], ["--force"]):  # nothing to do, too
+        assert cli.main(["scan", str(tmp_path / "calls"), "-o", str(output), "--jobs", "1", *force]) == 0
+        assert capsys.readouterr().err == (
+            "dtmf-audio: 2 recordings in formats that are not read (.amr, .m4a) are left out; convert them to WAV first\n"
+        )
+    assert "m4a" not in output.read_text()
+    (tmp_path / "calls/a.wav").unlink()
+    with pytest.raises(AudioFileError, match=r"no audio in it that can be read; 2 recordings in formats"):
+        find_files([tmp_path / "calls"])
 
 
 @pytest.mark.parametrize(("data", "status"), [(wav(np.zeros(4000)), 1), (b"x", 2)])
@@ -816,12 +857,14 @@ def test_urls_of_memory_are_decoded_here(tmp_path):
     memory = fsspec.filesystem("memory")
     memory.pipe("/scan-test/deep/a.wav", wav(pressed("42")))
     memory.pipe("/scan-test/b.txt", b"x")
+    memory.pipe("/scan-test/deep/c.m4a", b"x")
     try:
         (result,) = scan(["memory://scan-test"], jobs=2)
         assert (result.file, [tone["key"] for tone in result.tones]) == ("memory:///scan-test/deep/a.wav", ["4", "2"])
         assert result.mtime is None
         end = scan_to_file(["memory://scan-test"], tmp_path / "r.jsonl", jobs=2)
         assert end.with_tones == 1
+        assert [Path(name).name for name in end.unread] == ["c.m4a"]
     finally:
         memory.rm("/scan-test", recursive=True)
 
@@ -902,6 +945,16 @@ def test_a_scheduler_that_is_not_there_is_told_of(corpus, tmp_path, monkeypatch)
     with pytest.raises(ScanError, match=r"tcp://127\.0\.0\.1:1: there is no scheduler of Dask .*check the address"):
         scan_to_file([corpus], tmp_path / "r.jsonl", dask="tcp://127.0.0.1:1")
     assert os.listdir(tmp_path) == []  # noqa: PTH208
+
+
+@pytest.mark.parametrize("address", ["nonsense://127.0.0.1:1", "nonsense", "tcp://", "tls://127.0.0.1:1"])
+def test_what_is_no_address_of_a_scheduler_is_told_of_in_a_line(tmp_path, address):
+    pytest.importorskip("distributed")
+    result = run_command(ROOT / "samples", "-o", tmp_path / "r.csv", "--dask", address)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert re.fullmatch(
+        rf"dtmf-audio: error: {address}: there is no scheduler of Dask .*; check the address\n", result.stderr
+    )
 
 
 CLUSTER = """

@@ -705,9 +705,16 @@ def audio_files(folder: Path) -> list[Path]:
 
 
 def false_tones(path: Path, decoders: Sequence[str]) -> tuple[float, dict[str, list[str]]]:
-    """Seconds of a file, and what each decoder hears in it, this library with the second; all get it mixed, at 8 kHz."""
-    pcm = load(path)
-    heard = {}
+    """Seconds of a file, and what each decoder hears in it, this library with the second; all get it mixed, at 8 kHz.
+
+    A file that cannot be read is named, and has no seconds.
+    """
+    heard: dict[str, list[str]] = {name: [] for name in decoders}
+    try:
+        pcm = load(path)
+    except DtmfError as error:
+        print(f"left out: {error}", file=sys.stderr, flush=True)
+        return 0.0, heard
     for name in decoders:
         if is_own(name):
             tones = decode(pcm, RATE, profile=profile_of(name))
@@ -938,6 +945,8 @@ def talk_off_lines(
     for group in groups:
         inside = [file for file, parts in zip(files, below, strict=True) if parts[: len(group)] == group]
         hours = sum(seconds for _, seconds, _ in inside) / 3600
+        if not hours:
+            continue  # nothing in it could be read
         got = {}
         for name in decoders:
             tones = sum(len(heard[name]) for _, _, heard in inside)

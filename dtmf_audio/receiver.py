@@ -61,7 +61,7 @@ TILE_SAMPLES = 2**19  # of all channels; chosen: calls cost little beside the wo
 STEP_SAMPLES = 2**22  # candidates of so many samples are measured together: a batch costs 2 ms besides its work
 SHORTEST_STEP_MS = 100  # of many channels: a step costs a fixed time besides
 ANNOUNCE_MS = (42, 46, 50, 55, 60, 70, 80, 90, 100, 120, 140)  # ages of a run at which it may be told to have started
-ANNOUNCE_EVIDENCE = 1.0  # evidence that a started tone must have beyond the profile's, lest it be taken back
+ANNOUNCE_EVIDENCE = 2.0  # evidence that a started tone must have beyond the profile's, lest it be taken back
 ANNOUNCED = len(ANNOUNCE_MS)
 
 
